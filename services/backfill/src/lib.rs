@@ -1,0 +1,1 @@
+//! Archives the journal in DuckDB and replays any range on request.

@@ -1,0 +1,1 @@
+//! Accepts rows from sources and producers, sequences them and writes the journal.

@@ -1,0 +1,1 @@
+//! Folds the journal into current state and publishes it live.

@@ -1,0 +1,1 @@
+//! Follow live streams without a gap: subscribe, resume, heal, health.

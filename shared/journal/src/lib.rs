@@ -1,0 +1,1 @@
+//! A segmented append-only log with checksums, group commit and recovery.

@@ -1,0 +1,88 @@
+//! What travels: consecutive rows of one stream with their place in it.
+
+use crate::{Digest, Epoch, Kind, Rows, Seq, SeqRange, StreamKey};
+
+/// Marks on a batch; bits as on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// Nothing special.
+    pub const NONE: Flags = Flags(0);
+    /// The rows were generated, not measured; every screen shows that.
+    pub const SIMULATED: Flags = Flags(1);
+    /// The source says that no rows will follow.
+    pub const END_OF_STREAM: Flags = Flags(2);
+
+    /// Whether every mark of `other` is set.
+    pub fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both sets of marks.
+    pub fn union(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+/// Consecutive rows of one stream. Without rows it is a watermark: `start` is the next sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Whose rows.
+    pub key: StreamKey,
+    /// The history that the sequences belong to; set by ingestion.
+    pub epoch: Epoch,
+    /// The sequence of the first row, or the next one when there are no rows. Set by ingestion;
+    /// [`Seq::NONE`] on a batch that was not sequenced yet.
+    pub start: Seq,
+    /// Marks; set by the source.
+    pub flags: Flags,
+    /// When ingestion sequenced it, Unix microseconds; 0 when not stated.
+    pub ts_publish_us: i64,
+    /// The oldest sequence that can still be replayed; [`Seq::NONE`] when not stated.
+    pub earliest: Seq,
+    /// Running digest of the stream from sequence 1 to the end of this batch; 0 when not stated.
+    pub digest: Digest,
+    /// The rows, of the kind of `key`.
+    pub rows: Rows,
+}
+
+impl Batch {
+    /// Rows as a source hands them in, before ingestion gives them a place in the stream.
+    pub fn unsequenced(key: StreamKey, flags: Flags, rows: Rows) -> Batch {
+        Batch {
+            key,
+            epoch: Epoch::UNSTATED,
+            start: Seq::NONE,
+            flags,
+            ts_publish_us: 0,
+            earliest: Seq::NONE,
+            digest: Digest::default(),
+            rows,
+        }
+    }
+
+    /// What its rows are.
+    pub fn kind(&self) -> Kind {
+        self.key.kind()
+    }
+
+    /// The sequences of its rows; empty, at the next sequence, for a watermark.
+    pub fn range(&self) -> SeqRange {
+        SeqRange::of_len(self.start, self.rows.len() as u64)
+    }
+
+    /// Keeps the rows whose sequences lie in `range`; the running digest then no longer fits and is
+    /// cleared unless the last row stays.
+    pub fn cut(self, range: SeqRange) -> Batch {
+        let own = self.range();
+        let kept = own.intersect(range);
+        if kept == own {
+            return self;
+        }
+        let from = (kept.start().0 - self.start.0) as usize;
+        let to = from + kept.len() as usize;
+        let digest = if kept.end() == own.end() { self.digest } else { Digest::default() };
+        Batch { start: kept.start(), digest, rows: self.rows.slice(from, to), ..self }
+    }
+}

@@ -1,0 +1,302 @@
+//! What streams carry: rows of each kind, checked.
+
+use crate::{Kind, UnixMillis, UnixNanos};
+use std::sync::Arc;
+
+/// The most rows in one batch: version 1's cap on a response, so any batch fits any message.
+pub const MAX_ROWS_PER_BATCH: usize = 10_000;
+/// The most columns of a metrics stream: rows stay below a page of memory.
+pub const MAX_COLUMNS: usize = 256;
+/// The longest text field of a row, in bytes.
+pub const MAX_TEXT_BYTES: usize = 4096;
+
+/// One interval of a market.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candle {
+    /// Start of the interval, from the source.
+    pub ts: UnixMillis,
+    /// First price. Finite.
+    pub open: f64,
+    /// Highest price. Finite, not below any other price of the candle.
+    pub high: f64,
+    /// Lowest price. Finite, not above any other price of the candle.
+    pub low: f64,
+    /// Last price. Finite.
+    pub close: f64,
+    /// Amount traded, in the source's unit. Finite, not negative; 0 when the source does not tell.
+    pub volume: f64,
+}
+
+/// Rows of a metrics stream, column names once, values row-major.
+#[derive(Debug, Clone)]
+pub struct MetricRows {
+    /// Names of the columns, `n` of them, unique, 1 to 256.
+    pub columns: Arc<[String]>,
+    /// When each row was measured; one per row.
+    pub ts: Vec<UnixNanos>,
+    /// `ts.len() * n` values, row after row. NaN is "missing".
+    pub values: Vec<f64>,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Info = 0,
+    /// Unusual but working.
+    Warning = 1,
+    /// Something does not work.
+    Error = 2,
+}
+
+/// Something a person should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// When it was noticed.
+    pub ts: UnixNanos,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, for programs: `stale_source`.
+    pub code: String,
+    /// What it is about, such as a topic. May be empty.
+    pub subject: String,
+    /// What it says, for people.
+    pub message: String,
+}
+
+/// The rows of one batch, all of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rows {
+    /// Rows of a candles stream.
+    Candles(Vec<Candle>),
+    /// Rows of a metrics stream.
+    Metrics(MetricRows),
+    /// Rows of a warnings stream.
+    Warnings(Vec<Warning>),
+}
+
+/// Why rows cannot be taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RowError {
+    /// One row is wrong.
+    #[error("row {row}: {reason}")]
+    Row {
+        /// Which one, counted from 0 in its batch.
+        row: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The batch as a whole is wrong.
+    #[error("{0}")]
+    Batch(String),
+}
+
+impl Rows {
+    /// No rows of `kind`; a watermark carries these.
+    pub fn empty(kind: Kind) -> Rows {
+        match kind {
+            Kind::Candles => Rows::Candles(Vec::new()),
+            Kind::Metrics => Rows::Metrics(MetricRows { columns: Arc::from([]), ts: Vec::new(), values: Vec::new() }),
+            Kind::Warnings => Rows::Warnings(Vec::new()),
+        }
+    }
+
+    /// Which kind they are.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Rows::Candles(_) => Kind::Candles,
+            Rows::Metrics(_) => Kind::Metrics,
+            Rows::Warnings(_) => Kind::Warnings,
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Candles(rows) => rows.len(),
+            Rows::Metrics(rows) => rows.ts.len(),
+            Rows::Warnings(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The time of row `row`, if there is one.
+    pub fn ts(&self, row: usize) -> Option<UnixNanos> {
+        match self {
+            Rows::Candles(rows) => rows.get(row).map(|row| row.ts.to_nanos()),
+            Rows::Metrics(rows) => rows.ts.get(row).copied(),
+            Rows::Warnings(rows) => rows.get(row).map(|row| row.ts),
+        }
+    }
+
+    /// The time of the last row, if there is one.
+    pub fn last_ts(&self) -> Option<UnixNanos> {
+        self.len().checked_sub(1).and_then(|last| self.ts(last))
+    }
+
+    /// Keeps rows `from..to` and forgets the others; a range past the end is cut.
+    pub fn slice(mut self, from: usize, to: usize) -> Rows {
+        let to = to.min(self.len());
+        let from = from.min(to);
+        match &mut self {
+            Rows::Candles(rows) => {
+                rows.truncate(to);
+                rows.drain(..from);
+            }
+            Rows::Metrics(rows) => {
+                let width = rows.columns.len();
+                rows.ts.truncate(to);
+                rows.ts.drain(..from);
+                rows.values.truncate(to * width);
+                rows.values.drain(..from * width);
+            }
+            Rows::Warnings(rows) => {
+                rows.truncate(to);
+                rows.drain(..from);
+            }
+        }
+        self
+    }
+
+    /// About how many bytes they take in memory, for bounded buffers.
+    pub fn approx_bytes(&self) -> usize {
+        match self {
+            Rows::Candles(rows) => rows.len() * size_of::<Candle>(),
+            Rows::Metrics(rows) => (rows.ts.len() + rows.values.len()) * 8,
+            Rows::Warnings(rows) => {
+                rows.iter().map(|w| 64 + w.code.len() + w.subject.len() + w.message.len()).sum()
+            }
+        }
+    }
+
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// [`RowError`] naming the first wrong row: a price that is not finite, `high` below another price,
+    /// too many rows or columns, values that do not fill whole rows, a text that is too long.
+    pub fn validate(&self) -> Result<(), RowError> {
+        if self.len() > MAX_ROWS_PER_BATCH {
+            return Err(RowError::Batch(format!(
+                "{} rows in one batch: send at most {MAX_ROWS_PER_BATCH}",
+                self.len()
+            )));
+        }
+        match self {
+            Rows::Candles(rows) => each(rows, Candle::check),
+            Rows::Metrics(rows) => rows.check(),
+            Rows::Warnings(rows) => each(rows, Warning::check),
+        }
+    }
+}
+
+impl Candle {
+    fn check(&self) -> Result<(), String> {
+        let Candle { open, high, low, close, volume, .. } = *self;
+        for (name, value) in [("open", open), ("high", high), ("low", low), ("close", close), ("volume", volume)] {
+            if !value.is_finite() {
+                return Err(format!("{name} is {value}, not a finite number"));
+            }
+        }
+        if high < open.max(close).max(low) {
+            return Err(format!("high {high} is below another price (open {open}, low {low}, close {close})"));
+        }
+        if low > open.min(close) {
+            return Err(format!("low {low} is above another price (open {open}, close {close})"));
+        }
+        if volume < 0.0 {
+            return Err(format!("volume {volume} is negative"));
+        }
+        Ok(())
+    }
+}
+
+impl MetricRows {
+    /// The values of row `row`, one per column; empty when there is no such row.
+    pub fn row(&self, row: usize) -> &[f64] {
+        let width = self.columns.len();
+        self.values.get(row * width..(row + 1) * width).unwrap_or(&[])
+    }
+
+    fn check(&self) -> Result<(), RowError> {
+        let width = self.columns.len();
+        if self.ts.is_empty() && self.values.is_empty() {
+            return Ok(());
+        }
+        if width == 0 || width > MAX_COLUMNS {
+            return Err(RowError::Batch(format!("{width} columns: a metrics row has 1 to {MAX_COLUMNS}")));
+        }
+        if self.values.len() != self.ts.len() * width {
+            return Err(RowError::Batch(format!(
+                "{} values do not fill {} rows of {width} columns",
+                self.values.len(),
+                self.ts.len()
+            )));
+        }
+        for (index, name) in self.columns.iter().enumerate() {
+            if name.is_empty() || name.len() > crate::MAX_PART_BYTES || name.chars().any(char::is_control) {
+                return Err(RowError::Batch(format!("column {index} has the name {name:?}: 1 to 64 printable characters")));
+            }
+            if self.columns[..index].contains(name) {
+                return Err(RowError::Batch(format!("column {name:?} is named twice")));
+            }
+        }
+        match self.values.iter().position(|value| value.is_infinite()) {
+            Some(at) => Err(RowError::Row {
+                row: at / width,
+                reason: format!("{} is infinite: send a number or leave it out", self.columns[at % width]),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl PartialEq for MetricRows {
+    /// Bit-equal values, so that a missing one (NaN) equals a missing one.
+    fn eq(&self, other: &Self) -> bool {
+        self.columns == other.columns
+            && self.ts == other.ts
+            && self.values.len() == other.values.len()
+            && self.values.iter().zip(&other.values).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()))
+    }
+}
+
+impl Warning {
+    fn check(&self) -> Result<(), String> {
+        if self.code.is_empty() {
+            return Err("code is empty".into());
+        }
+        for (name, text) in [("code", &self.code), ("subject", &self.subject), ("message", &self.message)] {
+            if text.len() > MAX_TEXT_BYTES {
+                return Err(format!("{name} has {} bytes: at most {MAX_TEXT_BYTES}", text.len()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Severity {
+    /// The severity with this number on the wire, if there is one.
+    pub fn from_u8(number: u8) -> Option<Severity> {
+        [Severity::Info, Severity::Warning, Severity::Error].into_iter().find(|severity| *severity as u8 == number)
+    }
+
+    /// Its name in text forms.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+fn each<T>(rows: &[T], check: impl Fn(&T) -> Result<(), String>) -> Result<(), RowError> {
+    for (row, value) in rows.iter().enumerate() {
+        check(value).map_err(|reason| RowError::Row { row, reason })?;
+    }
+    Ok(())
+}

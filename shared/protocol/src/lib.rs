@@ -1,0 +1,1 @@
+//! The pure machines: sequencer, gap tracker, coordinator, replay scheduler, heartbeat, dedup.

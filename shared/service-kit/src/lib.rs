@@ -1,0 +1,1 @@
+//! What every service needs: configuration, logs, metrics, health and shutdown.

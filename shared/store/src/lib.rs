@@ -1,0 +1,1 @@
+//! DuckDB: the client's cursor store and the archive.

@@ -1,0 +1,1 @@
+//! ZeroMQ sockets behind owned threads and bounded channels.

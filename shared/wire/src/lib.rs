@@ -1,0 +1,1 @@
+//! FlatBuffers messages: typed encode and decode, limits, error codes.
