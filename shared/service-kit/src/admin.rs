@@ -1,0 +1,133 @@
+//! The admin endpoint: `/healthz`, `/readyz`, `/metrics` over HTTP on a port of its own.
+//!
+//! It runs on one thread with its own small runtime, so that a service that is busy or stuck still
+//! answers, and so that services without HTTP of their own need no async code.
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::shutdown::Shutdown;
+use crate::{health, metrics};
+
+/// The endpoint could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the admin endpoint cannot listen on {address}: {source}; choose another with --admin ADDRESS, or --admin off"
+)]
+pub struct AdminError {
+    address: String,
+    source: std::io::Error,
+}
+
+/// A running endpoint. Dropping it closes it.
+#[derive(Debug)]
+pub struct Admin {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone)]
+struct Shown {
+    /// Only this service's conditions; all of the process when `None`.
+    service: Option<&'static str>,
+    version: &'static str,
+    shutdown: Shutdown,
+}
+
+impl Admin {
+    /// Listens on `address` (`127.0.0.1:9081`; port 0 is any free one). `service` limits `/readyz` to
+    /// the conditions of one service; `None` shows every service in the process.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn start(
+        address: &str,
+        service: Option<&'static str>,
+        version: &'static str,
+        shutdown: Shutdown,
+    ) -> Result<Admin, AdminError> {
+        let fail = |source| AdminError { address: address.to_owned(), source };
+        let listener = TcpListener::bind(address).map_err(fail)?;
+        listener.set_nonblocking(true).map_err(fail)?;
+        let bound = listener.local_addr().map_err(fail)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
+        let (stop, stopped) = oneshot::channel();
+        let app = router(Shown { service, version, shutdown });
+        let thread = std::thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        ended = serve(listener, app) => {
+                            if let Err(error) = ended {
+                                tracing::error!(%error, "the admin endpoint ended");
+                            }
+                        }
+                        _ = stopped => {}
+                    }
+                });
+                runtime.shutdown_background();
+            })
+            .map_err(fail)?;
+        Ok(Admin { address: bound, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The address really bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, app: Router) -> std::io::Result<()> {
+    axum::serve(tokio::net::TcpListener::from_std(listener)?, app).await
+}
+
+fn router(shown: Shown) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(prometheus))
+        .with_state(shown)
+}
+
+/// Alive: the process answers.
+async fn healthz(State(shown): State<Shown>) -> Response {
+    json_response(StatusCode::OK, &json!({ "status": "alive", "version": shown.version }))
+}
+
+/// Ready: every stated condition holds, at least one is stated, and no stop was asked for.
+async fn readyz(State(shown): State<Shown>) -> Response {
+    let conditions = health::snapshot(shown.service);
+    let stopping = shown.shutdown.is_requested();
+    let ready = !stopping && !conditions.is_empty() && conditions.iter().all(|state| state.ok);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json_response(status, &json!({ "ready": ready, "stopping": stopping, "conditions": conditions }))
+}
+
+async fn prometheus() -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render()).into_response()
+}
+
+fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+#[cfg(test)]
+mod tests;
