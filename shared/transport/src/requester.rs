@@ -1,0 +1,156 @@
+//! The asking end of request and reply.
+
+use crate::context::{Limits, connect};
+use crate::error::During;
+use crate::poller::poll;
+use crate::subscriber::receive_all;
+use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError};
+use std::time::Duration;
+
+/// How a [`Requester`] is set up.
+#[derive(Debug, Clone)]
+pub struct RequesterSettings {
+    /// Requests queued while the server is away or slow; more are refused at once. Callers bound their
+    /// requests in flight far below that.
+    pub send_limit: u32,
+    /// Replies queued here before the server drops further ones.
+    pub receive_limit: u32,
+    /// The largest reply taken; a server that sends more is cut off.
+    pub max_message_bytes: usize,
+    /// How long unsent requests may live on after it is dropped. Zero for questions; a producer that
+    /// wants its last batch out sets more.
+    pub linger: Duration,
+}
+
+impl Default for RequesterSettings {
+    fn default() -> Self {
+        RequesterSettings {
+            send_limit: 1000,
+            receive_limit: 1000,
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            linger: Duration::ZERO,
+        }
+    }
+}
+
+/// Whether a request is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Sent {
+    /// It is queued, and goes out when the server is there.
+    Queued,
+    /// The queue is full: the server is away or does not read. Try later.
+    Full,
+}
+
+/// A DEALER that speaks as a REQ does: an empty frame, then the request. Many requests may be in flight;
+/// the caller matches replies by their correlation id and gives each request a deadline.
+///
+/// It reconnects by itself, but a request that was on its way when the connection broke gets no reply.
+/// After a time-out call [`Requester::renew`]: a fresh connection, and nothing stale in it.
+pub struct Requester {
+    context: Context,
+    endpoint: Endpoint,
+    settings: RequesterSettings,
+    socket: zmq::Socket,
+}
+
+impl Requester {
+    /// Opens the socket and begins to connect; it does not wait for the server to be there.
+    ///
+    /// # Errors
+    /// [`TransportError::Endpoint`] or [`TransportError::Open`].
+    pub fn connect<E>(
+        context: &Context,
+        endpoint: E,
+        settings: RequesterSettings,
+    ) -> Result<Requester, TransportError>
+    where
+        E: TryInto<Endpoint>,
+        TransportError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into()?;
+        let socket = open(context, &endpoint, &settings)?;
+        Ok(Requester { context: context.clone(), endpoint, settings, socket })
+    }
+
+    /// Where it connects to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Sends one request. Never waits.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses for another reason than a full queue.
+    pub fn send(&mut self, request: impl Into<Frame>) -> Result<Sent, TransportError> {
+        let frames = [zmq::Message::new(), request.into().into_message()];
+        match self.socket.send_multipart(frames, zmq::DONTWAIT) {
+            Ok(()) => Ok(Sent::Queued),
+            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(Sent::Full),
+            Err(error) => Err(error).during("send a request"),
+        }
+    }
+
+    /// The next reply if one is there. Replies of another shape than an empty frame and a body are
+    /// dropped: they answer nothing that was asked.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn try_receive(&mut self) -> Result<Option<Frame>, TransportError> {
+        while let Some(mut frames) = receive_all(&self.socket)? {
+            match (frames.pop(), frames.pop(), frames.pop()) {
+                (Some(body), Some(delimiter), None) if delimiter.is_empty() => return Ok(Some(body)),
+                _ => tracing::debug!(endpoint = %self.endpoint, "dropped a reply of a wrong shape"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next reply, waiting for it at most `timeout`.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn receive(&mut self, timeout: Duration) -> Result<Option<Frame>, TransportError> {
+        if let Some(reply) = self.try_receive()? {
+            return Ok(Some(reply));
+        }
+        poll(&mut [self.socket.as_poll_item(zmq::POLLIN)], Some(timeout))?;
+        self.try_receive()
+    }
+
+    /// Replaces the socket by a fresh one. Replies to earlier requests never arrive.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when no socket can be opened.
+    pub fn renew(&mut self) -> Result<(), TransportError> {
+        self.socket = open(&self.context, &self.endpoint, &self.settings)?;
+        Ok(())
+    }
+
+    pub(crate) fn raw(&self) -> &zmq::Socket {
+        &self.socket
+    }
+}
+
+impl std::fmt::Debug for Requester {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Requester({})", self.endpoint)
+    }
+}
+
+fn open(
+    context: &Context,
+    endpoint: &Endpoint,
+    settings: &RequesterSettings,
+) -> Result<zmq::Socket, TransportError> {
+    let limits = Limits {
+        send: settings.send_limit,
+        receive: settings.receive_limit,
+        max_message_bytes: settings.max_message_bytes,
+        linger: settings.linger,
+    };
+    let socket = context.socket(zmq::DEALER, limits)?;
+    connect(&socket, endpoint)?;
+    Ok(socket)
+}

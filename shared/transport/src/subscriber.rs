@@ -1,0 +1,140 @@
+//! The receiving end of a live feed.
+
+use crate::context::{Limits, connect};
+use crate::error::During;
+use crate::poller::poll;
+use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError};
+use std::time::Duration;
+
+/// Looks at each incoming message and says whether it may pass; for tests that need loss on purpose.
+pub type Fault = Box<dyn FnMut(&[Frame]) -> bool + Send>;
+
+/// How a [`Subscriber`] is set up.
+pub struct SubscriberSettings {
+    /// Messages queued here before the publisher's side fills up and it drops. Small values lose on
+    /// purpose; the default covers a pause of a second in a fast replay.
+    pub receive_limit: u32,
+    /// The largest message taken; a publisher that sends more is cut off.
+    pub max_message_bytes: usize,
+    /// Drops messages on purpose; `None` in real use.
+    pub fault: Option<Fault>,
+}
+
+impl Default for SubscriberSettings {
+    fn default() -> Self {
+        SubscriberSettings { receive_limit: 100_000, max_message_bytes: MAX_MESSAGE_BYTES, fault: None }
+    }
+}
+
+/// A SUB socket. It reconnects by itself and re-sends its subscriptions, and it says nothing about what
+/// it missed in between: sequences do that.
+pub struct Subscriber {
+    socket: zmq::Socket,
+    endpoint: Endpoint,
+    fault: Option<Fault>,
+}
+
+impl Subscriber {
+    /// Opens the socket and begins to connect; it does not wait for the publisher to be there.
+    ///
+    /// # Errors
+    /// [`TransportError::Endpoint`] or [`TransportError::Open`].
+    pub fn connect<E>(
+        context: &Context,
+        endpoint: E,
+        settings: SubscriberSettings,
+    ) -> Result<Subscriber, TransportError>
+    where
+        E: TryInto<Endpoint>,
+        TransportError: From<E::Error>,
+    {
+        // No send limit: beyond it a SUB loses subscriptions without a word when it reconnects.
+        let limits = Limits {
+            send: 0,
+            receive: settings.receive_limit,
+            max_message_bytes: settings.max_message_bytes,
+            linger: Duration::ZERO,
+        };
+        let socket = context.socket(zmq::SUB, limits)?;
+        let endpoint = endpoint.try_into()?;
+        connect(&socket, &endpoint)?;
+        Ok(Subscriber { socket, endpoint, fault: settings.fault })
+    }
+
+    /// Where it connects to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Asks for all topics that begin with `prefix`; compare the whole topic of what arrives.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn subscribe(&mut self, prefix: &str) -> Result<(), TransportError> {
+        self.socket.set_subscribe(prefix.as_bytes()).during("subscribe")
+    }
+
+    /// Takes one [`Subscriber::subscribe`] back.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when there was none.
+    pub fn unsubscribe(&mut self, prefix: &str) -> Result<(), TransportError> {
+        self.socket.set_unsubscribe(prefix.as_bytes()).during("unsubscribe")
+    }
+
+    /// The next message if one is there: the topic, then its frames. It has at least one frame.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn try_receive(&mut self) -> Result<Option<Vec<Frame>>, TransportError> {
+        while let Some(frames) = receive_all(&self.socket)? {
+            let passes = self.fault.as_mut().is_none_or(|passes| passes(&frames));
+            if passes {
+                return Ok(Some(frames));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next message, waiting for it at most `timeout`.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn receive(&mut self, timeout: Duration) -> Result<Option<Vec<Frame>>, TransportError> {
+        if let Some(frames) = self.try_receive()? {
+            return Ok(Some(frames));
+        }
+        poll(&mut [self.socket.as_poll_item(zmq::POLLIN)], Some(timeout))?;
+        self.try_receive()
+    }
+
+    pub(crate) fn raw(&self) -> &zmq::Socket {
+        &self.socket
+    }
+}
+
+impl std::fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Subscriber({})", self.endpoint)
+    }
+}
+
+/// All frames of the next message, if one is there. libzmq hands over whole messages only, so once the
+/// first frame is there the others are too.
+pub(crate) fn receive_all(socket: &zmq::Socket) -> Result<Option<Vec<Frame>>, TransportError> {
+    let mut frames = Vec::with_capacity(3);
+    loop {
+        match socket.recv_msg(zmq::DONTWAIT) {
+            Ok(message) => {
+                let more = message.get_more();
+                frames.push(Frame::from_message(message));
+                if !more {
+                    return Ok(Some(frames));
+                }
+            }
+            Err(zmq::Error::EINTR) if !frames.is_empty() => {}
+            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
+            Err(error) => return Err(error).during("receive"),
+        }
+    }
+}
