@@ -1,1 +1,24 @@
 //! The pure machines: sequencer, gap tracker, coordinator, replay scheduler, heartbeat, dedup.
+
+mod coordinator;
+mod gap;
+mod heartbeat;
+mod input;
+mod log;
+mod output;
+mod request_budget;
+mod sequencer;
+mod settings;
+
+pub use coordinator::Coordinator;
+pub use gap::{Counts, Gap, GapCause, Health};
+pub use heartbeat::{HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot};
+pub use input::{Failure, Input};
+pub use log::{Begin, Chunk, LogStatus, RequestId};
+pub use output::{Event, Output, Source, TruncateReason};
+pub use request_budget::RequestBudget;
+pub use sequencer::{
+    Conflict, Outcome, ProducerRef, RecordHeader, Refusal, Sequenced, Sequencer, SequencerError,
+    SequencerLimits, StreamView, Submission,
+};
+pub use settings::Settings;
