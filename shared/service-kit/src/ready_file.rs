@@ -30,3 +30,6 @@ pub fn write_ready_file(path: &Path, ready: &ReadyFile) -> std::io::Result<()> {
     file.persist(path).map_err(|e| e.error)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
