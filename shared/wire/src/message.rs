@@ -3,7 +3,10 @@
 //! Field meanings stand in `schemas/gapless.fbs`; here are only the types that make wrong values hard
 //! to write. Batches inside other messages stay bytes ([`Bytes`]): they are forwarded, not re-encoded.
 
-use gapless_model::{Batch, Candle, Digest, Epoch, EpochStart, Position, Seq, StreamKey, StreamStatus, UnixMillis, UnixNanos, Watermark};
+use gapless_model::{
+    Batch, Candle, Digest, Epoch, EpochStart, Position, Seq, StreamKey, StreamStatus, UnixMillis, UnixNanos,
+    Watermark,
+};
 
 /// An encoded `Envelope` that travels inside another message or on a topic.
 pub type Bytes = Vec<u8>;
