@@ -102,7 +102,15 @@ fn warning(seq: u64, row: &Warning) -> u64 {
     hash.digest()
 }
 
-/// The bits of a number, with every NaN the same one: "missing" has one spelling.
+/// The bits of a number, with every NaN the same one ("missing" has one spelling) and both zeros the
+/// same one: FlatBuffers leaves out a table field that equals its default, so a candle's -0.0 reads back
+/// as 0.0.
 fn bits(value: f64) -> u64 {
-    if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() }
+    if value.is_nan() {
+        0x7ff8_0000_0000_0000
+    } else if value == 0.0 {
+        0
+    } else {
+        value.to_bits()
+    }
 }

@@ -56,7 +56,7 @@ impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scale, unit) = [(86_400, 'd'), (3600, 'h'), (60, 'm')]
             .into_iter()
-            .find(|(scale, _)| self.seconds % scale == 0)
+            .find(|(scale, _)| self.seconds.is_multiple_of(*scale))
             .unwrap_or((1, 's'));
         write!(f, "{}{unit}", self.seconds / scale)
     }

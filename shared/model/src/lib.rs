@@ -27,8 +27,10 @@ mod watermark;
 pub use batch::{Batch, Flags};
 pub use digest::Digest;
 pub use interval::Interval;
-pub use key::{KeyError, Kind, StreamKey, MAX_PART_BYTES};
-pub use rows::{Candle, MetricRows, RowError, Rows, Severity, Warning, MAX_COLUMNS, MAX_ROWS_PER_BATCH, MAX_TEXT_BYTES};
+pub use key::{KeyError, Kind, MAX_PART_BYTES, StreamKey};
+pub use rows::{
+    Candle, MAX_COLUMNS, MAX_ROWS_PER_BATCH, MAX_TEXT_BYTES, MetricRows, RowError, Rows, Severity, Warning,
+};
 pub use sequence::{Epoch, Position, Seq, SeqRange};
 pub use time::{MonoTime, UnixMillis, UnixNanos};
 pub use watermark::{EpochStart, StreamStatus, Watermark};

@@ -96,7 +96,9 @@ impl Rows {
     pub fn empty(kind: Kind) -> Rows {
         match kind {
             Kind::Candles => Rows::Candles(Vec::new()),
-            Kind::Metrics => Rows::Metrics(MetricRows { columns: Arc::from([]), ts: Vec::new(), values: Vec::new() }),
+            Kind::Metrics => {
+                Rows::Metrics(MetricRows { columns: Arc::from([]), ts: Vec::new(), values: Vec::new() })
+            }
             Kind::Warnings => Rows::Warnings(Vec::new()),
         }
     }
@@ -194,15 +196,23 @@ impl Rows {
 }
 
 impl Candle {
-    fn check(&self) -> Result<(), String> {
+    /// Checks one candle by itself.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn check(&self) -> Result<(), String> {
         let Candle { open, high, low, close, volume, .. } = *self;
-        for (name, value) in [("open", open), ("high", high), ("low", low), ("close", close), ("volume", volume)] {
+        for (name, value) in
+            [("open", open), ("high", high), ("low", low), ("close", close), ("volume", volume)]
+        {
             if !value.is_finite() {
                 return Err(format!("{name} is {value}, not a finite number"));
             }
         }
         if high < open.max(close).max(low) {
-            return Err(format!("high {high} is below another price (open {open}, low {low}, close {close})"));
+            return Err(format!(
+                "high {high} is below another price (open {open}, low {low}, close {close})"
+            ));
         }
         if low > open.min(close) {
             return Err(format!("low {low} is above another price (open {open}, close {close})"));
@@ -238,7 +248,9 @@ impl MetricRows {
         }
         for (index, name) in self.columns.iter().enumerate() {
             if name.is_empty() || name.len() > crate::MAX_PART_BYTES || name.chars().any(char::is_control) {
-                return Err(RowError::Batch(format!("column {index} has the name {name:?}: 1 to 64 printable characters")));
+                return Err(RowError::Batch(format!(
+                    "column {index} has the name {name:?}: 1 to 64 printable characters"
+                )));
             }
             if self.columns[..index].contains(name) {
                 return Err(RowError::Batch(format!("column {name:?} is named twice")));
@@ -260,12 +272,20 @@ impl PartialEq for MetricRows {
         self.columns == other.columns
             && self.ts == other.ts
             && self.values.len() == other.values.len()
-            && self.values.iter().zip(&other.values).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()))
+            && self
+                .values
+                .iter()
+                .zip(&other.values)
+                .all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()))
     }
 }
 
 impl Warning {
-    fn check(&self) -> Result<(), String> {
+    /// Checks one warning by itself.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn check(&self) -> Result<(), String> {
         if self.code.is_empty() {
             return Err("code is empty".into());
         }
@@ -281,7 +301,9 @@ impl Warning {
 impl Severity {
     /// The severity with this number on the wire, if there is one.
     pub fn from_u8(number: u8) -> Option<Severity> {
-        [Severity::Info, Severity::Warning, Severity::Error].into_iter().find(|severity| *severity as u8 == number)
+        [Severity::Info, Severity::Warning, Severity::Error]
+            .into_iter()
+            .find(|severity| *severity as u8 == number)
     }
 
     /// Its name in text forms.

@@ -133,6 +133,10 @@ impl fmt::Display for Position {
 /// Printed the way people read ranges: both ends included, `5..9` for five rows.
 impl fmt::Display for SeqRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() { write!(f, "nothing at {}", self.start) } else { write!(f, "{}..{}", self.start, self.last()) }
+        if self.is_empty() {
+            write!(f, "nothing at {}", self.start)
+        } else {
+            write!(f, "{}..{}", self.start, self.last())
+        }
     }
 }
