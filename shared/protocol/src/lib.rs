@@ -1,6 +1,8 @@
 //! The pure machines: sequencer, gap tracker, coordinator, replay scheduler, heartbeat, dedup.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod coordinator;
+mod dedup;
 mod gap;
 mod heartbeat;
 mod input;
@@ -18,7 +20,7 @@ pub use log::{Begin, Chunk, LogStatus, RequestId};
 pub use output::{Event, Output, Source, TruncateReason};
 pub use request_budget::RequestBudget;
 pub use sequencer::{
-    Conflict, Outcome, ProducerRef, RecordHeader, Refusal, Sequenced, Sequencer, SequencerError,
+    Conflict, MAX_EPOCHS, Outcome, ProducerRef, RecordHeader, Refusal, Sequenced, Sequencer, SequencerError,
     SequencerLimits, StreamView, Submission,
 };
 pub use settings::Settings;

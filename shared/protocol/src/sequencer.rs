@@ -1,229 +1,189 @@
 //! Gives every row its number.
+//!
+//! Per stream sequences start at 1 and are contiguous; the running digest grows with them. One machine
+//! does that for all streams of a journal, so a (stream, epoch, sequence) never names two rows.
+//!
+//! The complication is that deciding and writing are two steps: a batch needs its number before it can be
+//! written, and the write may fail when the disk is full. So what is accepted counts at once (the next
+//! batch of the same group commit builds on it) and stays provisional until [`Sequencer::commit`];
+//! [`Sequencer::rollback`] takes all provisional batches back. A separate plan that is applied later was
+//! rejected: every plan of a group would have to look through all plans before it.
 
-use gapless_model::{
-    Digest, Epoch, EpochStart, Position, Rows, Seq, SeqRange, StreamKey, UnixNanos, Watermark,
+mod snapshot;
+mod types;
+
+pub use types::{
+    Conflict, Outcome, ProducerRef, RecordHeader, Refusal, Sequenced, SequencerError, SequencerLimits,
+    StreamView, Submission,
 };
 
-/// The limits of a [`Sequencer`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SequencerLimits {
-    /// The most streams. Default 100,000: about 50 MB.
-    pub max_streams: usize,
-    /// The most (producer, stream) pairs whose last batch is remembered. Default 100,000.
-    pub max_producers: usize,
-    /// The most batches remembered over all pairs. Default 1,048,576: 40 MiB.
-    pub max_remembered: usize,
-}
+use crate::dedup::{Dedup, Remembered, StreamId, Undo, Verdict};
+use gapless_model::{Digest, Epoch, EpochStart, Position, Seq, SeqRange, StreamKey, UnixNanos, Watermark};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-impl Default for SequencerLimits {
-    fn default() -> SequencerLimits {
-        SequencerLimits { max_streams: 100_000, max_producers: 100_000, max_remembered: 1 << 20 }
-    }
-}
-
-/// Rows that want a place in a stream.
-#[derive(Debug, Clone, Copy)]
-pub struct Submission<'a> {
-    /// Which stream.
-    pub key: &'a StreamKey,
-    /// Who sends them, when retries shall be recognised.
-    pub producer: Option<ProducerRef<'a>>,
-    /// Tells a retry from a conflict: `Digest::of(Seq(1), rows)` as the producer sent them.
-    pub content_hash: u64,
-    /// The rows, at least one.
-    pub rows: &'a Rows,
-}
-
-/// A producer's name and its number for a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProducerRef<'a> {
-    /// Who.
-    pub id: &'a str,
-    /// Its number for this batch, per producer and stream, from 1; 0: not deduplicated.
-    pub sequence: u64,
-    /// The number that it sent before on this stream; 0: `sequence - 1`.
-    pub previous: u64,
-}
-
-/// What became of a [`Submission`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It has its place. Write it to the journal, then commit.
-    Sequenced(Sequenced),
-    /// The journal has it already: acknowledge it again.
-    Duplicate {
-        /// The position of its record; [`Position::NONE`] when that is too long ago to tell.
-        position: Position,
-        /// The sequences that its rows got; empty when that is too long ago to tell.
-        range: SeqRange,
-    },
-    /// It contradicts what the producer sent before.
-    Conflict {
-        /// The last number accepted from this producer on this stream; 0: none.
-        expected_previous: u64,
-        /// In what.
-        conflict: Conflict,
-    },
-    /// It cannot be taken.
-    Refused(Refusal),
-}
-
-/// The place of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sequenced {
-    /// The position of its journal record.
-    pub position: Position,
-    /// The current epoch.
-    pub epoch: Epoch,
-    /// The sequences of its rows.
-    pub range: SeqRange,
-    /// Running digest of the stream from sequence 1 to the end of this batch.
-    pub digest: Digest,
-}
-
-/// How a batch contradicts an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conflict {
-    /// The same number came before with other rows.
-    Content,
-    /// It does not follow the last number that was accepted.
-    Order,
-}
-
-/// Why a batch cannot be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// It has no rows.
-    Empty,
-    /// It would open one stream too many ([`SequencerLimits::max_streams`]).
-    TooManyStreams,
-}
-
-/// A journal record as recovery reads it back.
-#[derive(Debug, Clone, Copy)]
-pub struct RecordHeader<'a> {
-    /// Its position.
-    pub position: Position,
-    /// The epoch in which it was written.
-    pub epoch: Epoch,
-    /// Which stream.
-    pub key: &'a StreamKey,
-    /// Who sent it; empty when nobody in particular.
-    pub producer_id: &'a str,
-    /// The producer's number for it; 0: not deduplicated.
-    pub producer_sequence: u64,
-    /// As in [`Submission`].
-    pub content_hash: u64,
-    /// The sequences of its rows.
-    pub range: SeqRange,
-    /// Running digest up to the end of it.
-    pub digest: Digest,
-    /// The time of its newest row.
-    pub latest_ts: UnixNanos,
-}
-
-/// What is known of one stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamView<'a> {
-    /// Which stream.
-    pub key: &'a StreamKey,
-    /// How far it is; `earliest` is [`Seq::NONE`], which the sequencer does not know.
-    pub watermark: Watermark,
-    /// Where each epoch began, oldest first, the current one last.
-    pub epochs: &'a [EpochStart],
-}
-
-/// Why state cannot be restored or replayed: the journal is damaged, or this is a bug.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SequencerError {
-    /// The snapshot is not one, is damaged, or is of a version that this build does not know.
-    #[error(
-        "sequencer snapshot is unusable: {reason}; use an older one, or replay the journal from its beginning"
-    )]
-    Snapshot {
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// A record does not follow the one before it.
-    #[error("journal record {found} does not follow {last}: records are missing or in the wrong order")]
-    Position {
-        /// The last position.
-        last: Position,
-        /// The position of the record.
-        found: Position,
-    },
-    /// The rows of a record do not follow those before them.
-    #[error(
-        "record {position} of {topic} begins at sequence {found}, expected {expected}: the journal is damaged"
-    )]
-    Sequence {
-        /// The position of the record.
-        position: Position,
-        /// Which stream.
-        topic: String,
-        /// What would follow.
-        expected: Seq,
-        /// What the record says.
-        found: Seq,
-    },
-    /// An epoch lies before the current one.
-    #[error("epoch {found} lies before the current epoch {current}: epochs only grow")]
-    Epoch {
-        /// The current one.
-        current: Epoch,
-        /// What was asked for.
-        found: Epoch,
-    },
-}
+/// The most epochs remembered per stream. A power loss makes one, so this is years of bad luck; a reader
+/// that is older still gets a reset.
+pub const MAX_EPOCHS: usize = 256;
 
 /// Gives every row its number.
+///
+/// ```
+/// use gapless_model::{Candle, Digest, Epoch, Kind, Rows, Seq, StreamKey, UnixMillis};
+/// use gapless_protocol::{Outcome, Sequencer, SequencerLimits, Submission};
+/// let mut sequencer = Sequencer::new(SequencerLimits::default(), Epoch(1_700_000_000_000));
+/// let key = StreamKey::new(Kind::Candles, "kraken", "BTC-USD", "1m")?;
+/// let row = Candle { ts: UnixMillis(0), open: 1.0, high: 2.0, low: 0.5, close: 1.5, volume: 3.0 };
+/// let rows = Rows::Candles(vec![row]);
+/// let content_hash = Digest::of(Seq(1), &rows).0;
+/// let outcome = sequencer.accept(Submission { key: &key, producer: None, content_hash, rows: &rows });
+/// let Outcome::Sequenced(place) = outcome else { panic!("{outcome:?}") };
+/// assert_eq!(place.range.start(), Seq(1));
+/// // ... write the record to the journal, then:
+/// sequencer.commit(place.position);
+/// # Ok::<(), gapless_model::KeyError>(())
+/// ```
 #[derive(Debug)]
 pub struct Sequencer {
+    limits: SequencerLimits,
     epoch: Epoch,
+    position: Position,
+    streams: Vec<Stream>,
+    index: BTreeMap<Arc<StreamKey>, StreamId>,
+    dedup: Dedup,
+    uncommitted: VecDeque<Provisional>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    key: Arc<StreamKey>,
+    end: End,
+    epochs: Vec<EpochStart>,
+}
+
+/// How far a stream is.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    latest: Seq,
+    latest_ts: UnixNanos,
+    digest: Digest,
+}
+
+/// How to take back one accepted batch.
+#[derive(Debug)]
+struct Provisional {
+    position: Position,
+    stream: StreamId,
+    /// `None` when the batch opened the stream.
+    before: Option<End>,
+    dedup: Option<Undo>,
 }
 
 impl Sequencer {
     /// A sequencer of a journal without records, in its first epoch.
     pub fn new(limits: SequencerLimits, epoch: Epoch) -> Sequencer {
-        let _ = limits;
-        Sequencer { epoch }
+        let dedup = Dedup::new(limits.max_producers, limits.max_remembered);
+        Sequencer {
+            limits,
+            epoch,
+            position: Position::NONE,
+            streams: Vec::new(),
+            index: BTreeMap::new(),
+            dedup,
+            uncommitted: VecDeque::new(),
+        }
     }
 
     /// Decides on a batch. What is sequenced counts at once, so the next batch of the same group sees
-    /// it, and stays provisional until [`Sequencer::commit`].
+    /// it, and stays provisional until [`Sequencer::commit`]. A duplicate may be one of a provisional
+    /// batch: acknowledge nothing before the group is committed.
     pub fn accept(&mut self, submission: Submission<'_>) -> Outcome {
-        let _ = submission;
-        Outcome::Refused(Refusal::Empty)
+        let Submission { key, producer, content_hash, rows } = submission;
+        if rows.len() == 0 {
+            return Outcome::Refused(Refusal::Empty);
+        }
+        let producer = producer.filter(|producer| producer.sequence != 0 && !producer.id.is_empty());
+        let stream = match self.index.get(key) {
+            Some(stream) => *stream,
+            None if self.streams.len() >= self.limits.max_streams => {
+                return Outcome::Refused(Refusal::TooManyStreams);
+            }
+            None => StreamId(self.streams.len() as u32),
+        };
+        if let Some(producer) = producer {
+            match self.dedup.check(stream, producer, content_hash) {
+                Verdict::Fresh => {}
+                Verdict::Duplicate { position, range } => return Outcome::Duplicate { position, range },
+                Verdict::Conflict { expected_previous, conflict } => {
+                    return Outcome::Conflict { expected_previous, conflict };
+                }
+            }
+        }
+        let before = self.streams.get(stream.0 as usize).map(|stream| stream.end);
+        let end = before.unwrap_or(End::START);
+        let range = SeqRange::of_len(end.latest.next(), rows.len() as u64);
+        let latest_ts = rows.ts(rows.len() - 1).unwrap_or(end.latest_ts);
+        let digest = end.digest + Digest::of(range.start(), rows);
+        let position = self.position.next();
+        let producer = producer.map(|producer| (producer.id, producer.sequence));
+        let undo =
+            self.append(key, stream, Appended { position, range, digest, latest_ts, content_hash, producer });
+        self.uncommitted.push_back(Provisional { position, stream, before, dedup: undo });
+        Outcome::Sequenced(Sequenced { position, epoch: self.epoch, range, digest })
     }
 
     /// The journal has every record up to `through`.
     pub fn commit(&mut self, through: Position) {
-        let _ = through;
+        while self.uncommitted.front().is_some_and(|batch| batch.position <= through) {
+            self.uncommitted.pop_front();
+        }
     }
 
     /// The journal could not be written: takes back everything that was not committed.
-    pub fn rollback(&mut self) {}
-
-    /// All state, committed or not, as bytes for [`Sequencer::restore`].
-    pub fn snapshot(&self) -> Vec<u8> {
-        Vec::new()
+    pub fn rollback(&mut self) {
+        while let Some(batch) = self.uncommitted.pop_back() {
+            if let Some(undo) = batch.dedup {
+                self.dedup.undo(undo);
+            }
+            match batch.before {
+                None => self.forget_newest_stream(),
+                Some(end) => self.put_back(batch.stream, end),
+            }
+            self.position = Position(batch.position.0 - 1);
+        }
     }
 
-    /// The state of a snapshot.
+    /// Takes in a record that the journal already has; one that the snapshot contains is passed over.
     ///
-    /// # Errors
-    /// [`SequencerError::Snapshot`] when the bytes are damaged or of an unknown version.
-    pub fn restore(limits: SequencerLimits, snapshot: &[u8]) -> Result<Sequencer, SequencerError> {
-        let _ = (limits, snapshot);
-        Err(SequencerError::Snapshot { reason: "it is empty" })
-    }
-
-    /// Takes in a record that the journal already has; records that the snapshot contains are passed over.
+    /// An epoch begins with its first record. One without any record is known only to the journal's own
+    /// history: call [`Sequencer::begin_epoch`] for it where it began, before the records after it.
     ///
     /// # Errors
     /// [`SequencerError`] when the record does not follow what is known.
+    ///
+    /// # Panics
+    /// When a batch is provisional: recovery comes before accepting.
     pub fn replay(&mut self, record: RecordHeader<'_>) -> Result<(), SequencerError> {
-        let _ = record;
+        assert!(self.uncommitted.is_empty(), "replay while batches are provisional");
+        let RecordHeader { position, range, digest, latest_ts, content_hash, .. } = record;
+        if position <= self.position {
+            return Ok(());
+        }
+        if position != self.position.next() {
+            return Err(SequencerError::Position { last: self.position, found: position });
+        }
+        let stream = self.index.get(record.key).copied().unwrap_or(StreamId(self.streams.len() as u32));
+        let expected =
+            self.streams.get(stream.0 as usize).map_or(Seq::FIRST, |stream| stream.end.latest.next());
+        if range.start() != expected || range.is_empty() {
+            let topic = record.key.topic();
+            return Err(SequencerError::Sequence { position, topic, expected, found: range.start() });
+        }
+        self.begin_epoch(record.epoch)?;
+        let producer = Some((record.producer_id, record.producer_sequence));
+        let producer = producer.filter(|(id, sequence)| *sequence != 0 && !id.is_empty());
+        let appended = Appended { position, range, digest, latest_ts, content_hash, producer };
+        self.append(record.key, stream, appended);
         Ok(())
     }
 
@@ -231,8 +191,24 @@ impl Sequencer {
     ///
     /// # Errors
     /// [`SequencerError::Epoch`] when it lies before the current one.
+    ///
+    /// # Panics
+    /// When a batch is provisional: it would change its epoch.
     pub fn begin_epoch(&mut self, epoch: Epoch) -> Result<(), SequencerError> {
+        if epoch == self.epoch {
+            return Ok(());
+        }
+        assert!(self.uncommitted.is_empty(), "new epoch while batches are provisional");
+        if epoch < self.epoch {
+            return Err(SequencerError::Epoch { current: self.epoch, found: epoch });
+        }
         self.epoch = epoch;
+        for stream in &mut self.streams {
+            if stream.epochs.len() == MAX_EPOCHS {
+                stream.epochs.remove(0);
+            }
+            stream.epochs.push(EpochStart { epoch, first_sequence: stream.end.latest.next() });
+        }
         Ok(())
     }
 
@@ -243,23 +219,84 @@ impl Sequencer {
 
     /// The position of the last record; [`Position::NONE`] before the first.
     pub fn position(&self) -> Position {
-        Position::NONE
+        self.position
     }
 
-    /// The last number accepted from a producer on a stream; 0: none.
+    /// The last number accepted from a producer on a stream; 0: none, or forgotten.
     pub fn last_producer_sequence(&self, key: &StreamKey, producer_id: &str) -> u64 {
-        let _ = (key, producer_id);
-        0
+        self.index.get(key).map_or(0, |stream| self.dedup.last(*stream, producer_id))
     }
 
     /// What is known of one stream.
     pub fn stream(&self, key: &StreamKey) -> Option<StreamView<'_>> {
-        let _ = key;
-        None
+        let stream = self.index.get(key)?;
+        self.streams.get(stream.0 as usize).map(|stream| stream.view(self.epoch))
     }
 
     /// Every stream, in the order of their keys.
     pub fn streams(&self) -> impl Iterator<Item = StreamView<'_>> {
-        std::iter::empty()
+        let streams = self.index.values().filter_map(|stream| self.streams.get(stream.0 as usize));
+        streams.map(|stream| stream.view(self.epoch))
+    }
+
+    /// The one place where a stream grows.
+    fn append(&mut self, key: &StreamKey, stream: StreamId, batch: Appended<'_>) -> Option<Undo> {
+        assert_eq!(batch.position, self.position.next(), "records are contiguous");
+        if stream.0 as usize == self.streams.len() {
+            self.open_stream(key, stream);
+        }
+        if let Some(grown) = self.streams.get_mut(stream.0 as usize) {
+            assert_eq!(batch.range.start(), grown.end.latest.next(), "sequences of {key} are contiguous");
+            grown.end = End { latest: batch.range.last(), latest_ts: batch.latest_ts, digest: batch.digest };
+        }
+        self.position = batch.position;
+        let (producer, producer_sequence) = batch.producer?;
+        let Appended { content_hash, position, range, .. } = batch;
+        let remembered = Remembered { producer_sequence, content_hash, position, range };
+        Some(self.dedup.record(stream, producer, remembered))
+    }
+
+    fn open_stream(&mut self, key: &StreamKey, stream: StreamId) {
+        let key = Arc::new(key.clone());
+        self.index.insert(key.clone(), stream);
+        let epochs = vec![EpochStart { epoch: self.epoch, first_sequence: Seq::FIRST }];
+        self.streams.push(Stream { key, end: End::START, epochs });
+    }
+
+    fn put_back(&mut self, stream: StreamId, end: End) {
+        if let Some(stream) = self.streams.get_mut(stream.0 as usize) {
+            stream.end = end;
+        }
+    }
+
+    fn forget_newest_stream(&mut self) {
+        if let Some(stream) = self.streams.pop() {
+            self.index.remove(&*stream.key);
+        }
     }
 }
+
+/// A batch with its place.
+struct Appended<'a> {
+    position: Position,
+    range: SeqRange,
+    digest: Digest,
+    latest_ts: UnixNanos,
+    content_hash: u64,
+    producer: Option<(&'a str, u64)>,
+}
+
+impl End {
+    const START: End = End { latest: Seq::NONE, latest_ts: UnixNanos(0), digest: Digest(0) };
+}
+
+impl Stream {
+    fn view(&self, epoch: Epoch) -> StreamView<'_> {
+        let End { latest, latest_ts, digest } = self.end;
+        let watermark = Watermark { epoch, earliest: Seq::NONE, latest, latest_ts, digest };
+        StreamView { key: &self.key, watermark, epochs: &self.epochs }
+    }
+}
+
+#[cfg(test)]
+mod tests;
