@@ -1,0 +1,146 @@
+//! Who still needs which records: `followers.json`.
+
+use crate::error::{damaged, io_error};
+use crate::{Journal, JournalError, atomic_file};
+use gapless_model::{Position, UnixMillis};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "followers.json";
+
+/// More followers than any installation has services; it keeps the file and every look at it small.
+pub const MAX_FOLLOWERS: usize = 1000;
+
+/// The longest follower id, in bytes: as for producers.
+const MAX_ID_BYTES: usize = 128;
+
+/// How far one follower is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowerStatus {
+    /// What it calls itself.
+    pub id: String,
+    /// It needs nothing up to and with this one any more.
+    pub acknowledged: Position,
+    /// When it last said so.
+    pub seen: UnixMillis,
+}
+
+#[derive(Debug)]
+pub(crate) struct Followers {
+    dir: PathBuf,
+    known: BTreeMap<String, Follower>,
+    /// Something changed since the file was written.
+    unsaved: bool,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Follower {
+    acknowledged: u64,
+    seen_ms: i64,
+}
+
+impl Followers {
+    pub(crate) fn load(dir: &Path) -> Result<Followers, JournalError> {
+        let path = dir.join(NAME);
+        let known = match std::fs::read(&path) {
+            Ok(text) => {
+                serde_json::from_slice(&text).map_err(|error| damaged(&path, 0, error.to_string()))?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(io_error("read", &path)(error)),
+        };
+        Ok(Followers { dir: dir.to_path_buf(), known, unsaved: false })
+    }
+
+    /// Nobody has acknowledged what is not there: after a loss, positions are given out anew.
+    pub(crate) fn cap(&mut self, latest: Position) {
+        for follower in self.known.values_mut() {
+            follower.acknowledged = follower.acknowledged.min(latest.0);
+        }
+    }
+
+    /// The follower that holds back the most, if there is any.
+    pub(crate) fn slowest(&self) -> Option<(&str, Position)> {
+        let slowest = self.known.iter().min_by_key(|(_, follower)| follower.acknowledged)?;
+        Some((slowest.0, Position(slowest.1.acknowledged)))
+    }
+
+    fn save(&mut self) -> Result<(), JournalError> {
+        let text = serde_json::to_vec_pretty(&self.known)
+            .map_err(|error| io_error("write", &self.dir.join(NAME))(std::io::Error::other(error)))?;
+        atomic_file::write(&self.dir, NAME, &[&text])?;
+        self.unsaved = false;
+        Ok(())
+    }
+}
+
+impl Journal {
+    /// Follower `id` needs nothing up to and with `position` any more; it is registered when it was not.
+    /// A registration is durable when this returns, later positions with the next
+    /// [`Journal::persist_followers`]. A position past the end counts as the end; a lower one than before
+    /// is believed, since a follower that lost its state needs the records again.
+    ///
+    /// # Errors
+    /// [`JournalError::Follower`] for an id that is not 1 to 128 printable ASCII characters and for more
+    /// than [`MAX_FOLLOWERS`]; [`JournalError::NoSpace`] when the registration cannot be stored.
+    pub fn acknowledge(&self, id: &str, position: Position, now: UnixMillis) -> Result<(), JournalError> {
+        let refuse = |reason| JournalError::Follower { id: id.chars().take(80).collect(), reason };
+        if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(refuse("an id has 1 to 128 printable ASCII characters without spaces"));
+        }
+        let acknowledged = position.min(self.latest()).0;
+        let mut followers = self.shared.followers();
+        let follower = Follower { acknowledged, seen_ms: now.0 };
+        if let Some(known) = followers.known.get_mut(id) {
+            *known = follower;
+            followers.unsaved = true;
+            return Ok(());
+        }
+        if followers.known.len() >= MAX_FOLLOWERS {
+            return Err(refuse("too many followers are registered: forget one that no longer exists"));
+        }
+        followers.known.insert(id.to_owned(), follower);
+        tracing::info!(follower = id, acknowledged, "journal follower registered");
+        let saved = followers.save();
+        if saved.is_err() {
+            followers.known.remove(id);
+        }
+        saved
+    }
+
+    /// Forgets follower `id`: it holds nothing back any more. Whether it was known.
+    ///
+    /// # Errors
+    /// When that cannot be stored; then it is still known.
+    pub fn forget_follower(&self, id: &str) -> Result<bool, JournalError> {
+        let mut followers = self.shared.followers();
+        let Some(known) = followers.known.remove(id) else { return Ok(false) };
+        if let Err(error) = followers.save() {
+            followers.known.insert(id.to_owned(), known);
+            return Err(error);
+        }
+        tracing::info!(follower = id, "journal follower forgotten");
+        Ok(true)
+    }
+
+    /// Everybody who is registered.
+    pub fn followers(&self) -> Vec<FollowerStatus> {
+        let status = |(id, follower): (&String, &Follower)| FollowerStatus {
+            id: id.clone(),
+            acknowledged: Position(follower.acknowledged),
+            seen: UnixMillis(follower.seen_ms),
+        };
+        self.shared.followers().known.iter().map(status).collect()
+    }
+
+    /// Stores what followers acknowledged since the last time.
+    ///
+    /// # Errors
+    /// When the file cannot be written; what it said before still holds, and holds back more.
+    pub fn persist_followers(&self) -> Result<(), JournalError> {
+        let mut followers = self.shared.followers();
+        if followers.unsaved { followers.save() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,137 @@
+//! The side of the journal that anybody may hold: its state, its followers, its readers.
+
+use crate::followers::Followers;
+use crate::lock::DirLock;
+use crate::segment::Segment;
+use crate::sync::Syncer;
+use crate::{JournalError, Retention};
+use gapless_model::{Epoch, EpochStart, Position};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A handle on an open journal: read, look, acknowledge, retire. Clones are the same journal; it stays
+/// locked until the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) dir: PathBuf,
+    pub(crate) retention: Retention,
+    pub(crate) history: Vec<EpochStart>,
+    pub(crate) followers: Mutex<Followers>,
+    pub(crate) syncer: Syncer,
+    log: Mutex<Log>,
+    _lock: DirLock,
+}
+
+/// The segments and where they end. Changed in one step after the bytes are in the file.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// Oldest first, never empty; the last one is being written.
+    pub(crate) segments: VecDeque<Arc<Segment>>,
+    /// The last whole record.
+    pub(crate) latest: Position,
+    /// Where it ends in the last segment.
+    pub(crate) end: u64,
+    /// Bytes of all sealed segments.
+    pub(crate) sealed_bytes: u64,
+}
+
+/// How far the journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The current epoch.
+    pub epoch: Epoch,
+    /// The oldest record that is still there; `latest + 1` when there is none.
+    pub earliest: Position,
+    /// The newest record; [`Position::NONE`] before the first.
+    pub latest: Position,
+    /// Up to here a power loss costs nothing.
+    pub synced: Position,
+    /// Epochs, oldest first; `first_sequence` is the first position that was given out in it.
+    pub epochs: Vec<EpochStart>,
+    /// How many files there are.
+    pub segments: usize,
+    /// How many bytes they take.
+    pub bytes: u64,
+}
+
+impl Journal {
+    pub(crate) fn new(
+        dir: PathBuf,
+        retention: Retention,
+        history: Vec<EpochStart>,
+        followers: Followers,
+        syncer: Syncer,
+        log: Log,
+        lock: DirLock,
+    ) -> Journal {
+        let (followers, log) = (Mutex::new(followers), Mutex::new(log));
+        Journal { shared: Arc::new(Shared { dir, retention, history, followers, syncer, log, _lock: lock }) }
+    }
+
+    /// How far it is, now.
+    pub fn status(&self) -> Status {
+        let synced = self.synced();
+        let log = self.shared.log();
+        Status {
+            epoch: self.epoch(),
+            earliest: log.earliest(),
+            latest: log.latest,
+            synced: synced.min(log.latest),
+            epochs: self.shared.history.clone(),
+            segments: log.segments.len(),
+            bytes: log.sealed_bytes + log.end,
+        }
+    }
+
+    /// The current epoch; it stays the same while the journal is open.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.history.last().map_or(Epoch::UNSTATED, |start| start.epoch)
+    }
+
+    /// The newest record.
+    pub fn latest(&self) -> Position {
+        self.shared.log().latest
+    }
+
+    /// Up to here a power loss costs nothing.
+    pub fn synced(&self) -> Position {
+        self.shared.syncer.synced()
+    }
+
+    /// Asks that everything written so far is synced soon, whatever the policy.
+    pub fn request_sync(&self) {
+        self.shared.syncer.request();
+    }
+
+    /// Waits until `position` is synced, at most `timeout`; whether it is.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] when syncing failed: then it never will be.
+    pub fn wait_synced(&self, position: Position, timeout: Duration) -> Result<bool, JournalError> {
+        self.shared.syncer.wait(position, timeout)
+    }
+}
+
+impl Shared {
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        // Every change under the lock is one step, so the state is whole even after a panic.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn followers(&self) -> MutexGuard<'_, Followers> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    pub(crate) fn earliest(&self) -> Position {
+        self.segments.front().map_or(Position::FIRST, |segment| segment.first())
+    }
+}

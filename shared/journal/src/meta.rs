@@ -1,0 +1,111 @@
+//! `journal.json`: the epochs, and how the last run ended.
+
+use crate::{
+    JournalError, Sync, atomic_file,
+    error::{damaged, io_error},
+};
+use gapless_model::{Epoch, EpochStart, Position, Seq, UnixMillis};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+const NAME: &str = "journal.json";
+const FORMAT: u32 = 1;
+
+/// Epochs that are remembered. A reader that is further behind starts anew, which it would anyway.
+const MAX_EPOCHS: usize = 1024;
+
+/// What must be known beside the records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Meta {
+    format: u32,
+    /// Oldest first, never empty.
+    epochs: Vec<Start>,
+    /// The run of the operating system that the journal was last open in.
+    pub(crate) boot_id: String,
+    /// Whether everything acknowledged was synced in that run.
+    pub(crate) synced_always: bool,
+    /// Whether that run closed the journal, and then its last position.
+    pub(crate) closed_at: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    epoch: u64,
+    first_position: u64,
+}
+
+impl Meta {
+    /// A journal that begins now, or again.
+    pub(crate) fn new(boot_id: &str, now: UnixMillis, after: Option<Epoch>) -> Meta {
+        let epoch = fresh_epoch(now, after.unwrap_or_default());
+        Meta {
+            format: FORMAT,
+            epochs: vec![Start { epoch: epoch.0, first_position: 1 }],
+            boot_id: boot_id.to_owned(),
+            synced_always: false,
+            closed_at: None,
+        }
+    }
+
+    pub(crate) fn load(dir: &Path) -> Result<Option<Meta>, JournalError> {
+        let path = dir.join(NAME);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error("read", &path)(error)),
+        };
+        let meta: Meta =
+            serde_json::from_slice(&text).map_err(|error| damaged(&path, 0, error.to_string()))?;
+        if meta.format != FORMAT {
+            return Err(JournalError::Format { file: path, found: meta.format, known: FORMAT });
+        }
+        if meta.epochs.is_empty() {
+            return Err(damaged(&path, 0, "it names no epoch"));
+        }
+        Ok(Some(meta))
+    }
+
+    pub(crate) fn store(&self, dir: &Path) -> Result<(), JournalError> {
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| io_error("write", &dir.join(NAME))(std::io::Error::other(error)))?;
+        atomic_file::write(dir, NAME, &[&text]).map(drop)
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epochs.last().map_or(Epoch::UNSTATED, |start| Epoch(start.epoch))
+    }
+
+    /// The last run ended without closing, in another run of the system: unsynced writes may be gone.
+    pub(crate) fn lost_power(&self, boot_id: &str) -> bool {
+        self.closed_at.is_none() && self.boot_id != boot_id
+    }
+
+    /// Begins a new history at `first`; what lies before stays as it is.
+    pub(crate) fn begin_epoch(&mut self, now: UnixMillis, first: Position) {
+        let epoch = fresh_epoch(now, self.epoch());
+        self.epochs.push(Start { epoch: epoch.0, first_position: first.0 });
+        let surplus = self.epochs.len().saturating_sub(MAX_EPOCHS);
+        self.epochs.drain(..surplus);
+    }
+
+    /// Epochs and their first positions, oldest first.
+    pub(crate) fn history(&self) -> Vec<EpochStart> {
+        let start = |s: &Start| EpochStart { epoch: Epoch(s.epoch), first_sequence: Seq(s.first_position) };
+        self.epochs.iter().map(start).collect()
+    }
+
+    pub(crate) fn opened(mut self, boot_id: &str, sync: Sync) -> Meta {
+        self.boot_id = boot_id.to_owned();
+        self.synced_always = sync == Sync::Always;
+        self.closed_at = None;
+        self
+    }
+}
+
+/// Epochs only grow, also when the clock was set back.
+fn fresh_epoch(now: UnixMillis, after: Epoch) -> Epoch {
+    let now = u64::try_from(now.0).unwrap_or_default();
+    Epoch(now.max(after.0.saturating_add(1)))
+}

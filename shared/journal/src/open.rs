@@ -1,0 +1,86 @@
+//! From a folder to an open journal.
+
+use crate::append::Appender;
+use crate::error::{damaged, io_error};
+use crate::followers::Followers;
+use crate::header::Previous;
+use crate::journal::Log;
+use crate::lock::DirLock;
+use crate::meta::Meta;
+use crate::recovery::{Recovered, Recovery, recover};
+use crate::segment::{self, Segment};
+use crate::sync::Syncer;
+use crate::{Journal, JournalError, Options};
+use gapless_model::{Position, UnixMillis};
+use std::sync::Arc;
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its one writer.
+    pub appender: Appender,
+    /// Everything else.
+    pub journal: Journal,
+    /// What the caller gave at the last [`Appender::roll`]; empty when there was none.
+    pub preamble: Vec<u8>,
+    /// The first record that is not in `preamble`: read on from here to restore the caller's state.
+    pub replay_from: Position,
+    /// What was found, and done about it.
+    pub recovery: Recovery,
+}
+
+/// Opens the journal in `options.dir`, or makes it. `now` names a new epoch if one begins.
+///
+/// # Errors
+/// [`JournalError::Locked`] when it is open already, [`JournalError::Damaged`] when its files are not what
+/// was written (then nothing was changed), [`JournalError::Io`] when the folder cannot be used.
+pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
+    let dir = options.dir.clone();
+    std::fs::create_dir_all(&dir).map_err(io_error("make", &dir))?;
+    let lock = DirLock::take(&dir)?;
+    let meta = Meta::load(&dir)?;
+    let paths = segment::list(&dir)?;
+    let mut followers = Followers::load(&dir)?;
+    let recovered = match (meta, paths.is_empty()) {
+        (Some(meta), false) => recover(&options, meta, paths, now)?,
+        (None, false) => {
+            return Err(damaged(&dir.join("journal.json"), 0, "it is missing while records are there"));
+        }
+        (meta, true) => begin(&options, meta, now)?,
+    };
+    let meta = recovered.meta.opened(&options.boot_id, options.sync);
+    meta.store(&dir)?;
+    let Some(last) = recovered.segments.last().map(Arc::clone) else {
+        return Err(damaged(&dir, 0, "there is no file"));
+    };
+    let preamble = last.header.read_preamble(&recovered.active, &last.path)?;
+    let latest = recovered.recovery.latest;
+    followers.cap(latest);
+    let file = Arc::new(recovered.active);
+    let syncer = Syncer::new(options.sync, Arc::clone(&file), latest);
+    let log = Log {
+        segments: recovered.segments.into(),
+        latest,
+        end: recovered.end,
+        sealed_bytes: recovered.sealed_bytes,
+    };
+    let journal = Journal::new(dir, options.retention, meta.history(), followers, syncer, log, lock);
+    let replay_from = last.first();
+    let appender = Appender::new(journal.clone(), options, meta, last, file)?;
+    Ok(Opened { appender, journal, preamble, replay_from, recovery: recovered.recovery })
+}
+
+/// A journal without records. `before` is there when its records are gone.
+fn begin(options: &Options, before: Option<Meta>, now: UnixMillis) -> Result<Recovered, JournalError> {
+    let left_epoch = before.as_ref().map(Meta::epoch);
+    if let Some(left) = left_epoch {
+        tracing::warn!(%left, "the journal's records are gone: a new history begins");
+    }
+    let meta = Meta::new(&options.boot_id, now, left_epoch);
+    meta.store(&options.dir)?;
+    let (segment, active) =
+        Segment::create(&options.dir, meta.epoch(), Position::FIRST, now, Previous::default(), &[])?;
+    let end = segment.header.data_start();
+    let recovery = Recovery { unclean: before.is_some(), cut: None, left_epoch, latest: Position::NONE };
+    Ok(Recovered { segments: vec![Arc::new(segment)], active, end, sealed_bytes: 0, meta, recovery })
+}

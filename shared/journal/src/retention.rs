@@ -1,0 +1,78 @@
+//! Retiring old records, whole segments at a time, oldest first.
+
+use crate::error::io_error;
+use crate::journal::Log;
+use crate::segment::Segment;
+use crate::{Journal, JournalError, Retention, atomic_file};
+use gapless_model::{Position, UnixMillis};
+use std::sync::Arc;
+
+/// What was retired.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Retired {
+    /// How many files were removed.
+    pub segments: usize,
+    /// How many bytes they had.
+    pub bytes: u64,
+    /// The last position that is gone; [`Position::NONE`] when nothing was removed.
+    pub up_to: Position,
+    /// A follower that still needs what would be retired otherwise.
+    pub held_by: Option<String>,
+}
+
+impl Journal {
+    /// Removes segments that are older or more than the options keep, as far as every registered
+    /// follower has acknowledged them. The segment being written always stays. Stores first what
+    /// followers acknowledged.
+    ///
+    /// # Errors
+    /// When files cannot be removed or followers not be stored; nothing that is needed is lost.
+    pub fn retire(&self, now: UnixMillis) -> Result<Retired, JournalError> {
+        self.persist_followers()?;
+        let mut retired = Retired::default();
+        while let Some((segment, bytes, last)) = self.take_retirable(now, &mut retired.held_by) {
+            std::fs::remove_file(&segment.path).map_err(io_error("remove", &segment.path))?;
+            // One by one, so that a power loss never leaves a hole.
+            atomic_file::sync_dir(&self.shared.dir)?;
+            retired = Retired {
+                segments: retired.segments + 1,
+                bytes: retired.bytes + bytes,
+                up_to: last,
+                held_by: None,
+            };
+        }
+        if retired.segments > 0 {
+            tracing::info!(segments = retired.segments, bytes = retired.bytes, up_to = %retired.up_to,
+                "journal segments retired");
+        }
+        Ok(retired)
+    }
+
+    /// Takes the oldest segment out of the log if it may go: then no new reader finds it.
+    fn take_retirable(
+        &self,
+        now: UnixMillis,
+        held_by: &mut Option<String>,
+    ) -> Option<(Arc<Segment>, u64, Position)> {
+        let followers = self.shared.followers();
+        let mut log = self.shared.log();
+        let (bytes, last) = retirable(&log, self.shared.retention, now)?;
+        if let Some((id, _)) = followers.slowest().filter(|(_, acknowledged)| *acknowledged < last) {
+            *held_by = Some(id.to_owned());
+            return None;
+        }
+        log.sealed_bytes -= bytes;
+        log.segments.pop_front().map(|segment| (segment, bytes, last))
+    }
+}
+
+/// The bytes and the last position of the oldest segment if the retention wants it gone.
+fn retirable(log: &Log, retention: Retention, now: UnixMillis) -> Option<(u64, Position)> {
+    let next = log.segments.get(1)?;
+    // The next segment was begun when the oldest got its last record.
+    let age_ms = u64::try_from(now.0.saturating_sub(next.header.created.0)).unwrap_or_default();
+    let old = retention.max_age.is_some_and(|max| u128::from(age_ms) > max.as_millis());
+    let big = retention.max_bytes.is_some_and(|max| log.sealed_bytes + log.end > max);
+    let last = Position(next.first().0.saturating_sub(1));
+    (old || big).then_some((next.header.previous.bytes, last))
+}

@@ -1,0 +1,58 @@
+use super::*;
+
+#[test]
+fn a_tail_torn_at_any_byte_is_cut_to_the_last_whole_record() {
+    let dir = folder();
+    let mut opened = reopen(dir.path());
+    let mut ends = vec![std::fs::metadata(last_file(dir.path())).unwrap().len()];
+    for position in 1..=4 {
+        opened.appender.append(&[record(position, position as usize * 9)]).unwrap();
+        ends.push(std::fs::metadata(last_file(dir.path())).unwrap().len());
+    }
+    drop(opened);
+    for length in ends[0]..=ends[4] {
+        let torn = copy(dir.path());
+        let file = std::fs::OpenOptions::new().write(true).open(last_file(torn.path())).unwrap();
+        file.set_len(length).unwrap();
+        let opened = reopen(torn.path());
+        let whole = ends.iter().rposition(|end| *end <= length).unwrap();
+        let expected: Vec<_> = (1..=whole as u64).map(|at| record(at, at as usize * 9)).collect();
+        assert_eq!(read_all(&opened.journal).unwrap(), expected, "cut to {length} bytes");
+        let cut = opened.recovery.cut.map(|cut| (cut.offset, cut.bytes));
+        let expected = (ends[whole] != length).then(|| (ends[whole], length - ends[whole]));
+        assert_eq!(cut, expected, "cut to {length} bytes");
+        assert_eq!(opened.recovery.left_epoch, None);
+    }
+}
+
+#[test]
+fn appending_goes_on_after_a_torn_tail_was_cut() {
+    let dir = folder();
+    let mut opened = reopen(dir.path());
+    append_some(&mut opened.appender, 3);
+    drop(opened);
+    let path = last_file(dir.path());
+    let length = std::fs::metadata(&path).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 1).unwrap();
+    let mut opened = reopen(dir.path());
+    assert_eq!(opened.appender.next_position(), Position(3));
+    append_some(&mut opened.appender, 2);
+    drop(opened);
+    let expected: Vec<_> = (1..=4).map(|at| record(at, 30)).collect();
+    assert_eq!(read_all(&reopen(dir.path()).journal).unwrap(), expected);
+}
+
+#[test]
+fn a_short_tail_after_a_proper_close_is_damage() {
+    let dir = folder();
+    let mut opened = reopen(dir.path());
+    append_some(&mut opened.appender, 3);
+    opened.appender.close().unwrap();
+    drop(opened.journal);
+    let path = last_file(dir.path());
+    let length = std::fs::metadata(&path).unwrap().len();
+    for missing in [1, 50] {
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - missing).unwrap();
+        assert!(matches!(open(options(dir.path()), NOW), Err(JournalError::Damaged { .. })), "{missing}");
+    }
+}
