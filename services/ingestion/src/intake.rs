@@ -1,0 +1,186 @@
+//! The one door: submissions in, receipts or refusals out.
+//!
+//! Everything that hands in rows does it here, so overload, duplicates and a full disk have one answer
+//! for every kind of producer. What can be checked without the sequencer is checked on the caller's
+//! thread, and what is refused here never reaches the writer.
+
+mod queue;
+mod refusal;
+mod reply;
+
+pub use queue::IntakeLimits;
+pub use refusal::Refusal;
+pub use reply::{Receipt, Reply, Ticket};
+
+pub(crate) use queue::{Entry, IntakeQueue};
+
+use gapless_model::{Digest, Flags, RowError, Rows, Seq, StreamKey};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The most bytes that the rows of one submission take in memory ([`Rows::approx_bytes`]).
+///
+/// Encoded they grow by a third at most, so any record fits a 16 MiB message with room for its wrapping.
+pub const MAX_SUBMISSION_BYTES: usize = 8 << 20;
+
+/// The longest producer id, in bytes: it is stored with every record.
+const MAX_PRODUCER_ID_BYTES: usize = 128;
+
+/// Rows that want to get into the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// Whose rows.
+    pub key: StreamKey,
+    /// Marks, set by the source.
+    pub flags: Flags,
+    /// 1 to 10,000 rows of the key's kind.
+    pub rows: Rows,
+    /// Who sends and as which number; `None`: not deduplicated.
+    pub producer: Option<ProducerRef>,
+    /// When to answer.
+    pub ack: AckWhen,
+}
+
+/// Who sends, and as its how-manieth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerRef {
+    /// 1 to 128 printable ASCII characters without spaces.
+    pub id: String,
+    /// The producer's number for this batch, per stream, from 1. 0: not deduplicated.
+    pub sequence: u64,
+    /// The number that it sent before on this stream; 0: `sequence - 1`.
+    pub previous: u64,
+}
+
+/// When a receipt is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AckWhen {
+    /// As soon as the rows are written: they survive any process.
+    #[default]
+    Written,
+    /// When they are synced: they survive a power loss too.
+    Synced,
+}
+
+/// How far a producer got on a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProducerStatus {
+    /// The last number accepted from it; 0: none.
+    pub last_sequence: u64,
+    /// The newest sequence of the stream; [`Seq::NONE`]: unknown stream.
+    pub latest: Seq,
+}
+
+/// Who knows how far producers got: the sequencer.
+pub(crate) trait Producers: Send + Sync {
+    /// How far `id` got on `key`.
+    fn status(&self, id: &str, key: &StreamKey) -> ProducerStatus;
+}
+
+/// The door to the journal; clones lead to the same queue.
+#[derive(Clone)]
+pub struct Intake {
+    queue: Arc<IntakeQueue>,
+    producers: Arc<dyn Producers>,
+}
+
+impl Intake {
+    /// A door with a queue of its own.
+    pub(crate) fn new(limits: IntakeLimits, producers: Arc<dyn Producers>) -> Intake {
+        Intake { queue: Arc::new(IntakeQueue::new(limits)), producers }
+    }
+
+    /// Hands in rows without waiting.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when the queue is full, [`Refusal::Invalid`] or [`Refusal::TooLarge`] when the
+    /// rows cannot be taken, [`Refusal::Closing`] at shutdown. Other refusals come by the ticket.
+    pub fn try_submit(&self, submission: Submission) -> Result<Ticket, Refusal> {
+        let (reply, ticket) = Ticket::new();
+        self.queue.push(Entry::new(submission, reply)?, None).map_err(refuse)?;
+        Ok(ticket)
+    }
+
+    /// Hands in rows without waiting; every outcome, also a refusal by the queue, goes to `reply`.
+    pub fn try_submit_with(&self, submission: Submission, reply: Reply) {
+        let checked = match check(&submission) {
+            Ok(()) => Entry::checked(submission, reply),
+            Err(refusal) => return reply.refuse(refusal),
+        };
+        if let Err((refusal, entry)) = self.queue.push(checked, None) {
+            entry.reply.refuse(refusal);
+        }
+    }
+
+    /// Hands in rows and waits while the queue is full, until `deadline`. For sources, which have nothing
+    /// better to do.
+    ///
+    /// # Errors
+    /// As [`Intake::try_submit`]; [`Refusal::Busy`] only after the deadline.
+    pub fn submit(&self, submission: Submission, deadline: Instant) -> Result<Ticket, Refusal> {
+        let (reply, ticket) = Ticket::new();
+        self.queue.push(Entry::new(submission, reply)?, Some(deadline)).map_err(refuse)?;
+        Ok(ticket)
+    }
+
+    /// How far producer `id` got on `key`, as acknowledged.
+    pub fn producer_status(&self, id: &str, key: &StreamKey) -> ProducerStatus {
+        self.producers.status(id, key)
+    }
+
+    /// Refuses everything from now on; what is queued is still worked off.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+    }
+
+    /// The writer's end.
+    pub(crate) fn queue(&self) -> &IntakeQueue {
+        &self.queue
+    }
+}
+
+impl Entry {
+    fn new(submission: Submission, reply: Reply) -> Result<Entry, Refusal> {
+        match check(&submission) {
+            Ok(()) => Ok(Entry::checked(submission, reply)),
+            Err(refusal) => {
+                reply.refuse(refusal.clone());
+                Err(refusal)
+            }
+        }
+    }
+
+    fn checked(submission: Submission, reply: Reply) -> Entry {
+        let bytes = submission.rows.approx_bytes();
+        let content_hash = Digest::of(Seq::FIRST, &submission.rows);
+        Entry { submission, content_hash, bytes, reply }
+    }
+}
+
+fn refuse((refusal, entry): (Refusal, Entry)) -> Refusal {
+    entry.reply.refuse(refusal.clone());
+    refusal
+}
+
+fn check(submission: &Submission) -> Result<(), Refusal> {
+    let invalid = |text: String| Err(Refusal::Invalid(RowError::Batch(text)));
+    let Submission { key, rows, producer, .. } = submission;
+    if rows.kind() != key.kind() {
+        return invalid(format!("{} rows on the stream {key}", rows.kind()));
+    }
+    if rows.is_empty() {
+        return invalid(format!("no rows for {key}: send at least one"));
+    }
+    if rows.len() > gapless_model::MAX_ROWS_PER_BATCH || rows.approx_bytes() > MAX_SUBMISSION_BYTES {
+        return Err(Refusal::TooLarge { rows: rows.len(), bytes: rows.approx_bytes() });
+    }
+    if let Some(ProducerRef { id, .. }) = producer
+        && (id.is_empty() || id.len() > MAX_PRODUCER_ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        return invalid("producer id is not 1 to 128 printable ASCII characters without spaces".into());
+    }
+    rows.validate().map_err(Refusal::Invalid)
+}
+
+#[cfg(test)]
+mod tests;
