@@ -1,0 +1,345 @@
+//! A file of candles or ticks, read in batches.
+//!
+//! Rows stream through: what is in memory is one batch and the look-ahead from which the interval is
+//! told. Row numbers count the candles that the file gives (not its lines), from 1, so a number means
+//! the same candle each time the same file is read with the same settings, which is what a replay that
+//! resumes needs.
+
+use crate::delimited::Delimited;
+use crate::error::{BadRow, FileError};
+use crate::file_name::FileName;
+use crate::layout::Reading;
+use crate::parquet_rows::ParquetRows;
+use crate::ticks::{Price, TickFold};
+use gapless_model::{Candle, Interval};
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::{BufReader, Cursor};
+use std::path::Path;
+use std::sync::Arc;
+
+/// From how many rows the spacing of a file is told: enough to outvote the gaps of a weekend.
+const LOOK_AHEAD_ROWS: usize = 1_000;
+/// The most bad rows that one batch reports before it is handed over, so that a file of nothing but
+/// damage needs no memory.
+const MAX_BAD_PER_BATCH: usize = 1_000;
+/// The interval that ticks are folded into unless another is chosen: one minute.
+const DEFAULT_TICK_SECONDS: u32 = 60;
+/// Read-ahead of a text file: one system call for some thousand rows.
+const READ_BUFFER_BYTES: usize = 256 * 1024;
+
+/// How a file is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The interval of the candles; `None`: what the file's name ends with, else the most common
+    /// spacing of its rows, else (for ticks) one minute.
+    pub interval: Option<Interval>,
+    /// Which price of a quote to use.
+    pub price: Price,
+    /// Stop at the first bad row instead of skipping it.
+    pub strict: bool,
+    /// How many rows a batch has, at least 1; only the last one has fewer.
+    pub batch_rows: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> ReadOptions {
+        ReadOptions { interval: None, price: Price::Mid, strict: false, batch_rows: 100 }
+    }
+}
+
+/// Consecutive candles of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileBatch {
+    /// The number of the first candle, counted from 1 over the whole file.
+    pub first_row: u64,
+    /// The candles; may be empty when there is only something to report.
+    pub candles: Vec<Candle>,
+    /// Where each candle came from: its line, or that of its first tick; in Parquet the row.
+    pub lines: Vec<u64>,
+    /// Rows that were skipped on the way, in order.
+    pub bad: Vec<BadRow>,
+}
+
+impl FileBatch {
+    /// The number of the last candle; one before `first_row` when there is none.
+    pub fn last_row(&self) -> u64 {
+        self.first_row + self.candles.len() as u64 - 1
+    }
+}
+
+/// An open file of candles or ticks.
+pub struct CandleFile {
+    file: Arc<str>,
+    source: Box<dyn RowSource + Send>,
+    ahead: VecDeque<Pulled>,
+    fold: Option<TickFold>,
+    interval: Interval,
+    spacing: Option<Interval>,
+    options: ReadOptions,
+    total_bytes: u64,
+    rows: u64,
+    bad_rows: u64,
+    /// The source has said that nothing follows.
+    ended: bool,
+}
+
+/// What a source of rows gives.
+pub(crate) enum Pulled {
+    /// A row and the line it stands in.
+    Row(u64, Reading),
+    /// A row that could not be read.
+    Bad(BadRow),
+}
+
+/// What comes next in a file, after folding.
+enum Next {
+    /// A candle and the line it came from.
+    Candle(u64, Candle),
+    /// A row that is skipped.
+    Bad(BadRow),
+    End,
+}
+
+/// Anything that rows can be pulled from, one by one.
+pub(crate) trait RowSource {
+    /// The next row; `None` at the end.
+    fn pull(&mut self) -> Result<Option<Pulled>, FileError>;
+    /// Whether its rows are ticks.
+    fn is_ticks(&self) -> bool;
+    /// How much of the file was consumed.
+    fn bytes_read(&self) -> u64;
+}
+
+impl CandleFile {
+    /// Opens `path`: Parquet when it ends in `.parquet` or `.pq`, else delimited text.
+    ///
+    /// # Errors
+    /// [`FileError`] when it cannot be read, has no columns of candles or ticks, or its interval can
+    /// neither be told nor was chosen.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<CandleFile, FileError> {
+        let name: Arc<str> = path.to_string_lossy().into();
+        let io = |source| FileError::Io { file: name.clone(), source };
+        let input = File::open(path).map_err(io)?;
+        let total_bytes = input.metadata().map_err(io)?.len();
+        let source: Box<dyn RowSource + Send> = if is_parquet(path) {
+            Box::new(ParquetRows::open(input, total_bytes, name.clone(), options.price)?)
+        } else {
+            let input = BufReader::with_capacity(READ_BUFFER_BYTES, input);
+            Box::new(Delimited::open(input, name.clone(), options.price)?)
+        };
+        CandleFile::start(name, source, total_bytes, options)
+    }
+
+    /// Reads `bytes` as if they stood in a file called `name`.
+    ///
+    /// # Errors
+    /// As [`CandleFile::open`].
+    pub fn from_bytes(name: &str, bytes: Vec<u8>, options: &ReadOptions) -> Result<CandleFile, FileError> {
+        let file: Arc<str> = name.into();
+        let total = bytes.len() as u64;
+        let source: Box<dyn RowSource + Send> = if is_parquet(Path::new(name)) {
+            Box::new(ParquetRows::open(bytes::Bytes::from(bytes), total, file.clone(), options.price)?)
+        } else {
+            Box::new(Delimited::open(Cursor::new(bytes), file.clone(), options.price)?)
+        };
+        CandleFile::start(file, source, total, options)
+    }
+
+    fn start(
+        file: Arc<str>,
+        source: Box<dyn RowSource + Send>,
+        total_bytes: u64,
+        options: &ReadOptions,
+    ) -> Result<CandleFile, FileError> {
+        let options = ReadOptions { batch_rows: options.batch_rows.max(1), ..options.clone() };
+        let placeholder = Interval::from_seconds(DEFAULT_TICK_SECONDS)
+            .map_err(|e| FileError::Unusable { file: file.clone(), reason: e.to_string() })?;
+        let mut opened = CandleFile {
+            file,
+            source,
+            ahead: VecDeque::new(),
+            fold: None,
+            interval: placeholder,
+            spacing: None,
+            options,
+            total_bytes,
+            rows: 0,
+            bad_rows: 0,
+            ended: false,
+        };
+        opened.look_ahead()?;
+        opened.settle_interval()?;
+        Ok(opened)
+    }
+
+    /// The interval of its candles: chosen, told by its name, or detected.
+    pub fn interval(&self) -> Interval {
+        self.interval
+    }
+
+    /// The most common spacing of its first rows; `None` for ticks and single rows. When it differs
+    /// from [`CandleFile::interval`], somebody is mistaken.
+    pub fn spacing(&self) -> Option<Interval> {
+        self.spacing
+    }
+
+    /// Whether it holds ticks that are folded.
+    pub fn is_ticks(&self) -> bool {
+        self.source.is_ticks()
+    }
+
+    /// Its size.
+    pub fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// How much of it was consumed; in Parquet, in proportion to the rows.
+    pub fn bytes_read(&self) -> u64 {
+        self.source.bytes_read().min(self.total_bytes)
+    }
+
+    /// How many candles it gave so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// How many rows were skipped so far because they are bad.
+    pub fn bad_rows(&self) -> u64 {
+        self.bad_rows
+    }
+
+    /// The next candles; `None` at the end. A batch has as many rows as asked for, fewer only at the
+    /// end, or when so many rows were bad that they must be reported first.
+    ///
+    /// # Errors
+    /// [`FileError::Row`] at a bad row when reading strictly; other [`FileError`]s when the file fails.
+    pub fn next_batch(&mut self) -> Result<Option<FileBatch>, FileError> {
+        let mut batch =
+            FileBatch { first_row: self.rows + 1, candles: Vec::new(), lines: Vec::new(), bad: Vec::new() };
+        while batch.candles.len() < self.options.batch_rows && batch.bad.len() < MAX_BAD_PER_BATCH {
+            match self.next_candle()? {
+                Next::Candle(line, candle) => {
+                    batch.candles.push(candle);
+                    batch.lines.push(line);
+                }
+                Next::Bad(bad) => batch.bad.push(bad),
+                Next::End => break,
+            }
+        }
+        self.rows += batch.candles.len() as u64;
+        self.bad_rows += batch.bad.len() as u64;
+        Ok((!batch.candles.is_empty() || !batch.bad.is_empty()).then_some(batch))
+    }
+
+    /// Passes over the next `count` candles; bad rows among them are counted, not reported. Returns
+    /// how many there were.
+    ///
+    /// # Errors
+    /// As [`CandleFile::next_batch`].
+    pub fn skip_rows(&mut self, count: u64) -> Result<u64, FileError> {
+        let mut skipped = 0;
+        while skipped < count {
+            match self.next_candle()? {
+                Next::Candle(..) => skipped += 1,
+                Next::Bad(_) => self.bad_rows += 1,
+                Next::End => break,
+            }
+        }
+        self.rows += skipped;
+        Ok(skipped)
+    }
+
+    fn next_candle(&mut self) -> Result<Next, FileError> {
+        loop {
+            let next = match self.pull()? {
+                None => match self.fold.as_mut().and_then(TickFold::finish) {
+                    Some((line, candle)) => Next::Candle(line, candle),
+                    None => Next::End,
+                },
+                Some(Pulled::Bad(bad)) => Next::Bad(bad),
+                Some(Pulled::Row(line, Reading::Candle(candle))) => Next::Candle(line, candle),
+                Some(Pulled::Row(line, Reading::Tick(tick))) => {
+                    match self.fold.as_mut().map(|fold| fold.push(line, tick)) {
+                        Some(Ok(Some((line, candle)))) => Next::Candle(line, candle),
+                        Some(Err(reason)) => Next::Bad(BadRow { file: self.file.clone(), line, reason }),
+                        Some(Ok(None)) | None => continue,
+                    }
+                }
+            };
+            return match next {
+                Next::Bad(bad) if self.options.strict => Err(FileError::Row(bad)),
+                next => Ok(next),
+            };
+        }
+    }
+
+    fn pull(&mut self) -> Result<Option<Pulled>, FileError> {
+        if let Some(ahead) = self.ahead.pop_front() {
+            return Ok(Some(ahead));
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        let pulled = self.source.pull()?;
+        self.ended = pulled.is_none();
+        Ok(pulled)
+    }
+
+    fn look_ahead(&mut self) -> Result<(), FileError> {
+        while self.ahead.len() < LOOK_AHEAD_ROWS {
+            match self.source.pull()? {
+                Some(pulled) => self.ahead.push_back(pulled),
+                None => {
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_interval(&mut self) -> Result<(), FileError> {
+        let named = || FileName::of(Path::new(&*self.file)).interval;
+        let chosen = self.options.interval.or_else(named);
+        if self.source.is_ticks() {
+            self.interval = chosen.unwrap_or(self.interval);
+            self.fold = Some(TickFold::new(self.interval));
+            return Ok(());
+        }
+        self.spacing = most_common_spacing(&self.ahead);
+        self.interval = chosen.or(self.spacing).ok_or_else(|| FileError::Unusable {
+            file: self.file.clone(),
+            reason: "the interval cannot be told from the name or from the spacing of the rows (whole \
+                     seconds, at least two rows): choose one, such as 1m"
+                .into(),
+        })?;
+        Ok(())
+    }
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet") || e.eq_ignore_ascii_case("pq"))
+}
+
+/// The most common distance of two consecutive candles, the shorter of two equally common ones; `None`
+/// when that is not a whole number of seconds.
+fn most_common_spacing(rows: &VecDeque<Pulled>) -> Option<Interval> {
+    let times: Vec<i64> = rows
+        .iter()
+        .filter_map(|row| match row {
+            Pulled::Row(_, Reading::Candle(candle)) => Some(candle.ts.0),
+            Pulled::Row(_, Reading::Tick(_)) | Pulled::Bad(_) => None,
+        })
+        .collect();
+    let mut counts: HashMap<i64, usize> = HashMap::new();
+    for (earlier, later) in times.iter().zip(times.iter().skip(1)) {
+        *counts.entry(later.saturating_sub(*earlier)).or_default() += 1;
+    }
+    let (spacing, _) = counts
+        .into_iter()
+        .filter(|(spacing, _)| *spacing > 0)
+        .max_by_key(|(spacing, count)| (*count, std::cmp::Reverse(*spacing)))?;
+    let seconds = u32::try_from(spacing / 1000).ok().filter(|_| spacing % 1000 == 0)?;
+    Interval::from_seconds(seconds).ok()
+}

@@ -1,0 +1,6 @@
+mod bodies;
+mod files;
+mod hostile;
+mod names;
+mod parquet_files;
+mod times;

@@ -1,0 +1,80 @@
+//! Bytes that nobody meant: the corpus of the fuzz targets, and what becomes of it when bits flip.
+
+use crate::{BodyFormat, CandleFile, ReadOptions, parse_body, parse_time};
+use gapless_model::Kind;
+use std::path::PathBuf;
+
+/// Damaged copies of each corpus file that are tried.
+const COPIES: usize = 300;
+
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(target);
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let read: Vec<_> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(!read.is_empty(), "{target} has no corpus");
+    read
+}
+
+/// Runs `parse` over the corpus of `target` and over damaged copies of it.
+fn replay(target: &str, parse: impl Fn(&[u8])) {
+    let mut rng = fastrand::Rng::with_seed(11);
+    for bytes in corpus(target) {
+        parse(&bytes);
+        for _ in 0..COPIES {
+            let mut copy = bytes.clone();
+            for _ in 0..rng.usize(1..6) {
+                let at = rng.usize(..copy.len().max(1));
+                match rng.u8(..4) {
+                    0 => copy.truncate(at),
+                    1 => copy.insert(at.min(copy.len()), rng.u8(..)),
+                    2 => copy.extend_from_within(at.min(copy.len())..),
+                    _ => copy.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << rng.u8(..8)),
+                }
+            }
+            parse(&copy);
+        }
+    }
+}
+
+fn body(format: BodyFormat) -> impl Fn(&[u8]) {
+    move |bytes| {
+        for kind in Kind::ALL {
+            if let Ok(rows) = parse_body(kind, format, bytes) {
+                assert!(rows.validate().is_ok());
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_times_end_as_errors() {
+    replay("formats_time", |bytes| drop(std::str::from_utf8(bytes).map(parse_time)));
+}
+
+#[test]
+fn hostile_files_end_as_errors() {
+    replay("formats_csv_file", |bytes| {
+        if let Ok(mut file) = CandleFile::from_bytes("x.csv", bytes.to_vec(), &ReadOptions::default()) {
+            while let Ok(Some(batch)) = file.next_batch() {
+                assert!(gapless_model::Rows::Candles(batch.candles).validate().is_ok());
+            }
+        }
+    });
+}
+
+#[test]
+fn hostile_ndjson_ends_as_errors() {
+    replay("formats_ndjson", body(BodyFormat::Ndjson));
+}
+
+#[test]
+fn hostile_json_ends_as_errors() {
+    replay("formats_json", body(BodyFormat::Json));
+    body(BodyFormat::Json)("[".repeat(100_000).as_bytes());
+    body(BodyFormat::Json)(format!("[{{\"ts\":{}", "[".repeat(100_000)).as_bytes());
+}
+
+#[test]
+fn hostile_csv_bodies_end_as_errors() {
+    replay("formats_csv_body", body(BodyFormat::Csv));
+}
