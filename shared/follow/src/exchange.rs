@@ -1,0 +1,215 @@
+//! Requests in flight over one DEALER socket.
+//!
+//! A budget bounds them over all logs; a correlation id ties a reply to what was asked. When a request
+//! had no reply in time and nothing else came since it was sent, the connection itself is suspect: the
+//! socket is replaced, and everything in flight on it counts as unanswered.
+
+use gapless_model::{Epoch, MonoTime, SeqRange};
+use gapless_protocol::{RequestBudget, RequestId};
+use gapless_transport::{Frame, Requester, Sent, TransportError};
+use gapless_wire::{Envelope, Limits, Message, decode, encode_message};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// Replies read per turn of the driver: a page of rows each, so that live data is not kept waiting.
+pub(crate) const REPLIES_PER_TURN: usize = 8;
+/// Requests given up whose answer would still be taken; the oldest are forgotten first.
+const MAX_ABANDONED: usize = 64;
+
+/// What was asked. `Q` is what a follower asks for itself, beside what its coordinators ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked<Q> {
+    Status,
+    Replay { epoch: Epoch, range: SeqRange },
+    Own(Q),
+}
+
+/// One request: whose it is, its name there, and what it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question<Q> {
+    pub(crate) owner: u32,
+    pub(crate) request: RequestId,
+    pub(crate) asked: Asked<Q>,
+    /// Whether it was last asked in the words of version 1.
+    pub(crate) version1: bool,
+}
+
+impl<Q> Question<Q> {
+    pub(crate) fn new(owner: u32, request: RequestId, asked: Asked<Q>) -> Question<Q> {
+        Question { owner, request, asked, version1: false }
+    }
+}
+
+struct Flight<Q> {
+    question: Question<Q>,
+    sent: MonoTime,
+    abandoned: bool,
+}
+
+pub(crate) struct Exchange<Q> {
+    requester: Requester,
+    budget: RequestBudget<u32>,
+    held: HashMap<(u32, RequestId), Question<Q>>,
+    flights: BTreeMap<u64, Flight<Q>>,
+    last_correlation: u64,
+    heard: MonoTime,
+    timeout: Duration,
+}
+
+impl<Q: Clone> Exchange<Q> {
+    pub(crate) fn new(requester: Requester, limit: usize, timeout: Duration) -> Exchange<Q> {
+        Exchange {
+            requester,
+            budget: RequestBudget::new(limit),
+            held: HashMap::new(),
+            flights: BTreeMap::new(),
+            last_correlation: 0,
+            heard: MonoTime(0),
+            timeout,
+        }
+    }
+
+    pub(crate) fn requester(&self) -> &Requester {
+        &self.requester
+    }
+
+    /// Whether the question may be sent now; otherwise it is held and comes out of
+    /// [`Exchange::next_held`] later.
+    pub(crate) fn submit(&mut self, question: Question<Q>) -> Option<Question<Q>> {
+        if self.budget.submit(question.owner, question.request) {
+            return Some(question);
+        }
+        self.held.insert((question.owner, question.request), question);
+        None
+    }
+
+    /// A held question that may be sent now.
+    pub(crate) fn next_held(&mut self) -> Option<Question<Q>> {
+        while let Some(name) = self.budget.poll_output() {
+            match self.held.remove(&name) {
+                Some(question) => return Some(question),
+                None => self.budget.finish(&name.0, name.1),
+            }
+        }
+        None
+    }
+
+    /// Sends `message` for a question that the budget let through. `Full` ends the question.
+    pub(crate) fn send(
+        &mut self,
+        question: Question<Q>,
+        message: &Message,
+        now: MonoTime,
+    ) -> Result<Sent, TransportError> {
+        self.last_correlation += 1;
+        let bytes = encode_message(message, &self.last_correlation.to_string());
+        let sent = self.requester.send(bytes)?;
+        match sent {
+            Sent::Full => self.budget.finish(&question.owner, question.request),
+            Sent::Queued => {
+                let flight = Flight { question, sent: now, abandoned: false };
+                self.flights.insert(self.last_correlation, flight);
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Ends a question that was let through but never sent.
+    pub(crate) fn cancel(&mut self, question: &Question<Q>) {
+        self.budget.finish(&question.owner, question.request);
+    }
+
+    /// The next reply that answers something, decoded; `Err` when it is damaged.
+    pub(crate) fn receive(
+        &mut self,
+        now: MonoTime,
+    ) -> Result<Option<(Question<Q>, Result<Envelope, ()>)>, TransportError> {
+        while let Some(frame) = self.requester.try_receive()? {
+            self.heard = now;
+            if let Some(answer) = self.take(&frame) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take(&mut self, frame: &Frame) -> Option<(Question<Q>, Result<Envelope, ()>)> {
+        let correlation = gapless_wire::peek_correlation_id(frame).parse().ok()?;
+        let flight = self.flights.remove(&correlation)?;
+        if !flight.abandoned {
+            self.budget.finish(&flight.question.owner, flight.question.request);
+        }
+        let envelope = decode(frame, &Limits::reply()).map_err(|error| {
+            tracing::warn!(%error, endpoint = %self.requester.endpoint(), "a reply cannot be read");
+        });
+        Some((flight.question, envelope))
+    }
+
+    /// The coordinator no longer waits. Returns what else is lost when the connection was replaced.
+    pub(crate) fn abandon(
+        &mut self,
+        owner: u32,
+        request: RequestId,
+        now: MonoTime,
+    ) -> Result<Vec<Question<Q>>, TransportError> {
+        self.budget.finish(&owner, request);
+        self.held.remove(&(owner, request));
+        let found = self.flights.iter_mut().find(|(_, flight)| {
+            !flight.abandoned && flight.question.owner == owner && flight.question.request == request
+        });
+        let Some((_, flight)) = found else { return Ok(Vec::new()) };
+        flight.abandoned = true;
+        let sent = flight.sent;
+        let timed_out = now.since(sent) >= self.timeout;
+        self.forget_abandoned();
+        if timed_out { self.suspect(sent) } else { Ok(Vec::new()) }
+    }
+
+    /// Questions of the follower itself that had no reply in time, and what was lost with them.
+    pub(crate) fn expire(&mut self, now: MonoTime) -> Result<Vec<Question<Q>>, TransportError> {
+        let late = |flight: &Flight<Q>| {
+            matches!(flight.question.asked, Asked::Own(_)) && now.since(flight.sent) >= self.timeout
+        };
+        let late: Vec<u64> =
+            self.flights.iter().filter(|(_, flight)| late(flight)).map(|(id, _)| *id).collect();
+        let mut lost = Vec::new();
+        for id in late {
+            if let Some(flight) = self.flights.remove(&id) {
+                self.budget.finish(&flight.question.owner, flight.question.request);
+                lost.push(flight.question);
+                lost.extend(self.suspect(flight.sent)?);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// When [`Exchange::expire`] has something to do.
+    pub(crate) fn next_expiry(&self) -> Option<MonoTime> {
+        let own = self.flights.values().filter(|flight| matches!(flight.question.asked, Asked::Own(_)));
+        own.map(|flight| flight.sent.after(self.timeout)).min()
+    }
+
+    /// A request of `sent` timed out: when the server was silent since, the connection is replaced.
+    fn suspect(&mut self, sent: MonoTime) -> Result<Vec<Question<Q>>, TransportError> {
+        if self.heard > sent {
+            return Ok(Vec::new());
+        }
+        tracing::debug!(endpoint = %self.requester.endpoint(), "no reply in time: a fresh connection");
+        self.requester.renew()?;
+        let lost = std::mem::take(&mut self.flights);
+        let lost = lost.into_values().filter(|flight| !flight.abandoned).map(|flight| flight.question);
+        let lost: Vec<Question<Q>> = lost.collect();
+        for question in &lost {
+            self.budget.finish(&question.owner, question.request);
+        }
+        Ok(lost)
+    }
+
+    fn forget_abandoned(&mut self) {
+        let abandoned = self.flights.iter().filter(|(_, flight)| flight.abandoned).map(|(id, _)| *id);
+        let abandoned: Vec<u64> = abandoned.collect();
+        for id in abandoned.iter().take(abandoned.len().saturating_sub(MAX_ABANDONED)) {
+            self.flights.remove(id);
+        }
+    }
+}

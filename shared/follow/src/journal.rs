@@ -1,0 +1,165 @@
+//! Following one journal partition.
+
+mod dialect;
+mod reply;
+
+use crate::handle::{Handle, Wiring};
+use crate::{Clock, FollowError, Progress};
+use crossbeam_channel::Receiver;
+use dialect::{JournalDialect, Shared};
+use gapless_model::{Batch, Epoch, Position};
+use gapless_protocol::{Begin, Event, Settings, Source};
+use gapless_transport::{Context, Fault};
+use gapless_wire::{JournalRecord, JournalStatusResponse};
+use std::sync::Arc;
+
+/// Events that wait for the application. A record is one batch: enough to keep a writer busy through one
+/// commit, small enough to bound memory (a batch of a thousand candles has 56 KB).
+const DEFAULT_QUEUE: usize = 256;
+/// Records queued at the socket: some seconds of single-row batches at full speed.
+const DEFAULT_RECEIVE_LIMIT: u32 = 50_000;
+/// Requests in flight. There is one log, which has one of each kind at a time; the rest are the
+/// follower's own.
+const REQUESTS: usize = 4;
+
+/// How to follow a journal partition.
+pub struct JournalSettings {
+    /// Address of the journal's live feed (5552 by default).
+    pub live: String,
+    /// Address of its replay side (5553 by default).
+    pub replay: String,
+    /// Which partition.
+    pub partition: u32,
+    /// The name under which the journal keeps what is not acknowledged yet, 1 to 128 printable ASCII
+    /// characters; empty: it keeps nothing for this follower.
+    pub follower_id: String,
+    /// Where to begin; sequences are positions here.
+    pub begin: Begin,
+    /// Events that wait for the application before the follower stops reading.
+    pub queue: usize,
+    /// Messages queued at the live socket before the publisher drops.
+    pub receive_limit: u32,
+    /// Limits of the coordinator.
+    pub coordinator: Settings,
+    /// Sockets' context; `None`: an own one. `inproc` addresses need a shared one.
+    pub context: Option<Context>,
+    /// Drops live messages on purpose; for tests.
+    pub fault: Option<Fault>,
+}
+
+impl JournalSettings {
+    /// Partition 0, unregistered, with default limits.
+    pub fn new(live: impl Into<String>, replay: impl Into<String>, begin: Begin) -> JournalSettings {
+        JournalSettings {
+            live: live.into(),
+            replay: replay.into(),
+            partition: 0,
+            follower_id: String::new(),
+            begin,
+            queue: DEFAULT_QUEUE,
+            receive_limit: DEFAULT_RECEIVE_LIMIT,
+            coordinator: Settings::default(),
+            context: None,
+            fault: None,
+        }
+    }
+}
+
+/// What a journal follower tells, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JournalEvent {
+    /// A record, each position once and in order.
+    Record {
+        /// The record; its `batch` holds the bytes as they are published live.
+        record: JournalRecord,
+        /// The same batch, decoded.
+        batch: Batch,
+        /// The epoch to store with the position as a cursor; never older than the record's own.
+        epoch: Epoch,
+        /// Which way it came.
+        source: Source,
+    },
+    /// Something that the reader must act on or may show. In [`Event::Rewind`] and the others,
+    /// sequences are positions.
+    Event(Event),
+    /// The journal said how far it is, and it differs from what it said last. Comes before the first
+    /// record whenever the replay side is there.
+    Watermark {
+        /// The current epoch.
+        epoch: Epoch,
+        /// The oldest record that is still there.
+        earliest: Position,
+        /// The newest record; [`Position::NONE`] before the first.
+        latest: Position,
+    },
+    /// The answer to [`JournalFollower::request_streams`].
+    Streams(JournalStatusResponse),
+}
+
+/// Follows one journal partition. Dropping it ends its thread.
+#[derive(Debug)]
+pub struct JournalFollower {
+    handle: Handle<JournalEvent>,
+    shared: Arc<Shared>,
+}
+
+impl JournalFollower {
+    /// Begins to follow. It does not wait for the journal to be there.
+    ///
+    /// # Errors
+    /// [`FollowError`] when an address or the follower's name cannot be used.
+    pub fn start(settings: JournalSettings) -> Result<JournalFollower, FollowError> {
+        check_id(&settings.follower_id)?;
+        let shared = Arc::new(Shared::default());
+        let dialect =
+            JournalDialect::new(settings.partition, settings.follower_id, settings.begin, shared.clone());
+        let wiring = Wiring {
+            context: settings.context,
+            live: settings.live,
+            replay: settings.replay,
+            receive_limit: settings.receive_limit,
+            queue: settings.queue,
+            requests: REQUESTS,
+            settings: settings.coordinator,
+            fault: settings.fault,
+        };
+        Ok(JournalFollower { handle: Handle::start("follow-journal", dialect, wiring)?, shared })
+    }
+
+    /// What happens, in order. Disconnected only when a socket failed.
+    pub fn events(&self) -> &Receiver<JournalEvent> {
+        &self.handle.events
+    }
+
+    /// Everything up to `position` is safe here: the journal may retire it. Told to the journal within
+    /// about a second. Without a `follower_id` it has no effect.
+    pub fn acknowledge(&self, position: Position) {
+        self.shared.acknowledge(position);
+    }
+
+    /// Asks for the sequencer's view of every stream; the answer is [`JournalEvent::Streams`]. Retried
+    /// until it comes. Needed after [`Event::Rewind`], to know which rows are gone.
+    pub fn request_streams(&self) {
+        self.shared.want_streams();
+    }
+
+    /// How far it is, as of at most a quarter of a second ago; `None` before the first look.
+    pub fn progress(&self) -> Option<Progress> {
+        self.shared.progress()
+    }
+
+    /// What its times mean.
+    pub fn clock(&self) -> Clock {
+        self.handle.clock
+    }
+}
+
+fn check_id(id: &str) -> Result<(), FollowError> {
+    if id.len() > gapless_wire::MAX_ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(FollowError::Settings(format!(
+            "follower_id {id:?} is not usable: at most {} printable ASCII characters",
+            gapless_wire::MAX_ID_BYTES
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! The journal's frames and requests.
+
+use super::JournalEvent;
+use super::reply;
+use crate::Progress;
+use crate::driver::{Dialect, Step, Steps};
+use crate::exchange::{Asked, Question};
+use crate::logs::Logs;
+use crate::refusal::failure;
+use gapless_model::{Batch, Epoch, MonoTime, Position, Seq, SeqRange};
+use gapless_protocol::{Begin, Chunk, Event, Failure, Input, LogStatus, RequestId, Source};
+use gapless_transport::Frame;
+use gapless_wire::{
+    JournalReadRequest, JournalRecord, JournalStatusRequest, JournalStatusResponse, Limits, Message, decode,
+    topic,
+};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often progress is looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How often an acknowledgement is told: retention works in minutes.
+const ACKNOWLEDGE_EVERY: Duration = Duration::from_secs(1);
+/// Bytes of records in one answer: some thousand small ones, and never long on the wire.
+const READ_BYTES: u32 = 2 << 20;
+/// There is one log.
+const LOG: u32 = 0;
+
+/// What a follower of the journal asks for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// That its acknowledgement be noted.
+    Acknowledge,
+    /// The sequencer's view of every stream.
+    Streams,
+}
+
+/// What the application's side and the driver share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    acknowledged: AtomicU64,
+    streams_wanted: AtomicBool,
+    progress: Mutex<Option<Progress>>,
+}
+
+impl Shared {
+    pub(crate) fn acknowledge(&self, position: Position) {
+        self.acknowledged.fetch_max(position.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn want_streams(&self) {
+        self.streams_wanted.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One record as it came.
+pub(crate) struct Payload {
+    pub(crate) record: JournalRecord,
+    pub(crate) batch: Batch,
+}
+
+pub(crate) struct JournalDialect {
+    partition: u32,
+    topic: String,
+    follower_id: String,
+    begin: Begin,
+    shared: Arc<Shared>,
+    /// (epoch, earliest, latest) as last told.
+    watermark: Option<(Epoch, Position, Position)>,
+    acknowledged_told: u64,
+    next_acknowledge: MonoTime,
+    next_tick: MonoTime,
+    own_requests: u64,
+}
+
+impl JournalDialect {
+    pub(crate) fn new(partition: u32, follower_id: String, begin: Begin, shared: Arc<Shared>) -> Self {
+        if let Begin::Cursor { applied, .. } = begin {
+            shared.acknowledge(Position(applied.0));
+        }
+        JournalDialect {
+            partition,
+            topic: topic::journal(partition),
+            follower_id,
+            begin,
+            shared,
+            watermark: None,
+            acknowledged_told: 0,
+            next_acknowledge: MonoTime(0),
+            next_tick: MonoTime(0),
+            own_requests: 0,
+        }
+    }
+
+    fn wish(&mut self, wish: Wish, steps: &mut Steps<Self>) {
+        self.own_requests += 1;
+        // Coordinators count their requests from 1, so the other end of the numbers is free.
+        let request = RequestId(u64::MAX - self.own_requests);
+        steps.push_back(Step::Ask(Question::new(LOG, request, Asked::Own(wish))));
+    }
+
+    /// Tells the application when the journal's own word about itself changed.
+    fn heard_watermark(
+        &mut self,
+        epoch: Epoch,
+        earliest: Position,
+        latest: Position,
+        steps: &mut Steps<Self>,
+    ) {
+        if self.watermark != Some((epoch, earliest, latest)) {
+            self.watermark = Some((epoch, earliest, latest));
+            steps.push_back(Step::Tell(JournalEvent::Watermark { epoch, earliest, latest }));
+        }
+    }
+
+    fn status(&mut self, request: RequestId, status: JournalStatusResponse, steps: &mut Steps<Self>) {
+        self.heard_watermark(status.epoch, status.earliest, status.latest, steps);
+        let status = LogStatus {
+            epoch: status.epoch,
+            earliest: Seq(status.earliest.0),
+            latest: Seq(status.latest.0),
+            epochs: status.epochs,
+        };
+        steps.push_back(Step::Input { log: LOG, input: Input::Status { request, status } });
+    }
+
+    fn hear_frame(&mut self, frame: &Frame, steps: &mut Steps<Self>) {
+        match reply::record(frame, self.partition) {
+            Ok(chunk) => steps.push_back(Step::Input { log: LOG, input: Input::Live(chunk) }),
+            Err(error) => match decode(frame, &Limits::live()).map(|envelope| envelope.message) {
+                Ok(Message::JournalStatusResponse(status)) => {
+                    self.heard_watermark(status.epoch, status.earliest, status.latest, steps);
+                    let input = Input::Heartbeat {
+                        epoch: status.epoch,
+                        earliest: Seq(status.earliest.0),
+                        next: Seq(status.latest.0).next(),
+                    };
+                    steps.push_back(Step::Input { log: LOG, input });
+                }
+                Ok(_) | Err(_) => tracing::warn!(%error, "a frame of the journal cannot be read"),
+            },
+        }
+    }
+}
+
+impl Dialect for JournalDialect {
+    type Payload = Payload;
+    type Question = Wish;
+    type Event = JournalEvent;
+
+    fn start(&mut self, now: MonoTime, steps: &mut Steps<Self>) {
+        self.next_tick = now;
+        self.next_acknowledge = now.after(ACKNOWLEDGE_EVERY);
+        steps.push_back(Step::Subscribe(self.topic.clone()));
+        steps.push_back(Step::Open { log: LOG, begin: self.begin, status: None });
+    }
+
+    fn hear(&mut self, frames: &[Frame], steps: &mut Steps<Self>) {
+        let Some((topic, records)) = frames.split_first() else { return };
+        if **topic != *self.topic.as_bytes() {
+            return;
+        }
+        for frame in records {
+            self.hear_frame(frame, steps);
+        }
+    }
+
+    fn write(&mut self, question: &mut Question<Wish>, _: MonoTime) -> Result<Message, Failure> {
+        let acknowledged = Position(self.shared.acknowledged.load(Ordering::Relaxed));
+        let (partition, follower_id) = (self.partition, self.follower_id.clone());
+        Ok(match &question.asked {
+            Asked::Replay { range, .. } => Message::JournalReadRequest(JournalReadRequest {
+                partition,
+                from: Position(range.start().0),
+                max_bytes: READ_BYTES,
+                follower_id,
+                acknowledged,
+            }),
+            Asked::Status | Asked::Own(Wish::Acknowledge | Wish::Streams) => {
+                let with_streams = question.asked == Asked::Own(Wish::Streams);
+                Message::JournalStatusRequest(JournalStatusRequest {
+                    partition,
+                    follower_id,
+                    acknowledged,
+                    with_streams,
+                })
+            }
+        })
+    }
+
+    fn answer(&mut self, question: Question<Wish>, answer: Message, _: MonoTime, steps: &mut Steps<Self>) {
+        let request = question.request;
+        let failed = |failure| Step::Input { log: LOG, input: Input::Failed { request, failure } };
+        match (question.asked, answer) {
+            (Asked::Status, Message::JournalStatusResponse(status)) => self.status(request, status, steps),
+            (Asked::Replay { range, .. }, Message::JournalReadResponse(read)) => {
+                self.heard_watermark(read.epoch, read.earliest, read.latest, steps);
+                steps.push_back(match reply::replayed(request, range, &read, self.partition) {
+                    Ok(input) => Step::Input { log: LOG, input },
+                    Err(failure) => failed(failure),
+                });
+            }
+            (Asked::Own(Wish::Acknowledge), Message::JournalStatusResponse(status)) => {
+                self.status(RequestId::UNSOLICITED, status, steps);
+            }
+            (Asked::Own(Wish::Streams), Message::JournalStatusResponse(status)) => {
+                steps.push_back(Step::Tell(JournalEvent::Streams(status)));
+            }
+            (Asked::Own(Wish::Streams), _) => self.shared.want_streams(),
+            (Asked::Own(Wish::Acknowledge), _) => {}
+            (Asked::Status | Asked::Replay { .. }, Message::Error(error)) => {
+                steps.push_back(failed(failure(&error)));
+            }
+            (Asked::Status | Asked::Replay { .. }, _) => steps.push_back(failed(Failure::Corrupt)),
+        }
+    }
+
+    /// An acknowledgement is told again with the next one; streams are wanted until they come.
+    fn unanswered(&mut self, question: Question<Wish>, _: Failure, _: MonoTime, _: &mut Steps<Self>) {
+        match question.asked {
+            Asked::Own(Wish::Streams) => self.shared.want_streams(),
+            Asked::Own(Wish::Acknowledge) => self.acknowledged_told = 0,
+            Asked::Status | Asked::Replay { .. } => {}
+        }
+    }
+
+    fn deliver(&mut self, _: u32, chunk: Chunk<Payload>, _: SeqRange, source: Source) -> JournalEvent {
+        let Payload { record, batch } = chunk.payload;
+        JournalEvent::Record { record, batch, epoch: chunk.epoch, source }
+    }
+
+    fn event(&mut self, _: u32, event: Event) -> Option<JournalEvent> {
+        Some(JournalEvent::Event(event))
+    }
+
+    fn touched(&mut self, _: u32) {}
+
+    fn handle_timeout(&mut self, now: MonoTime, logs: &Logs<Payload>, _: usize, steps: &mut Steps<Self>) {
+        self.next_tick = now.after(TICK);
+        let progress = logs.progress(LOG);
+        *self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        if self.shared.streams_wanted.swap(false, Ordering::SeqCst) {
+            self.wish(Wish::Streams, steps);
+        }
+        let acknowledged = self.shared.acknowledged.load(Ordering::Relaxed);
+        let news = acknowledged > self.acknowledged_told && !self.follower_id.is_empty();
+        if news && now >= self.next_acknowledge {
+            self.next_acknowledge = now.after(ACKNOWLEDGE_EVERY);
+            self.acknowledged_told = acknowledged;
+            self.wish(Wish::Acknowledge, steps);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<MonoTime> {
+        Some(self.next_tick)
+    }
+}
