@@ -1,0 +1,61 @@
+# The one place that knows how to build, run and check everything. `make help` lists the targets.
+# All output goes to one folder outside the checkout: ~/.cache/gapless, or GAPLESS_CACHE.
+SHELL := bash
+CACHE := $(or $(GAPLESS_CACHE),$(HOME)/.cache/gapless)
+PREFIX ?= $(HOME)/.local
+ARGS ?=
+BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill
+# The crates whose documentation examples people copy.
+DOCUMENTED := gapless gapless-model gapless-protocol gapless-service-kit
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint fmt gen wasm fuzz install clean-cache
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## install or name what building needs (every other target does this by itself)
+	@.ci/setup
+
+build: setup ## build every program (cargo's dev profile: optimised, with line numbers)
+	cargo build --workspace --bins --locked
+
+demo: setup ## this machine's telemetry and a simulated market, followed gaplessly: make demo ARGS="--seconds 20"
+	@cargo build --locked -p gapless-cli
+	@$(CACHE)/target/debug/gapless demo $(ARGS)
+
+test: ## everything that must hold: format, lints, unit, property, end-to-end and documentation tests
+	@.ci/setup test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@.ci/wasm >/dev/null || [ $$? = 3 ]
+	cargo nextest run --workspace --locked
+	cargo test --doc --quiet --locked $(addprefix -p ,$(DOCUMENTED))
+
+lint: setup ## format check and lints only
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: setup ## format the code
+	cargo fmt --all
+
+gen: ## regenerate the FlatBuffers code from schemas/*.fbs
+	.ci/gen
+
+wasm: ## build the pure core for wasm32
+	.ci/wasm
+
+fuzz: ## fuzz one decoder: make fuzz TARGET=envelope SECONDS=60
+	@test -n "$(TARGET)" || { echo "fuzz: say TARGET=..., one of:"; ls tests/fuzz/fuzz_targets | sed 's/\.rs$$//'; exit 2; }
+	@.ci/setup fuzz
+	RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --target-dir $(CACHE)/fuzz-target $(TARGET) -- \
+		-max_total_time=$(or $(SECONDS),60)
+
+install: setup ## release build into PREFIX (default ~/.local): programs in bin/, libduckdb in lib/
+	cargo build --workspace --bins --release --locked
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib
+	install $(addprefix $(CACHE)/target/release/,$(BINARIES)) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $$(sed -n 's/^DUCKDB_LIB_DIR = "\(.*\)"/\1/p' .cargo/config.toml)/libduckdb.* $(DESTDIR)$(PREFIX)/lib/
+
+clean-cache: ## remove everything that was built or fetched
+	rm -rf $(CACHE)/target $(CACHE)/wasm-target $(CACHE)/fuzz-target $(CACHE)/duckdb-* $(CACHE)/wasm-debian $(CACHE)/npm-venv $(CACHE)/flatc-*
