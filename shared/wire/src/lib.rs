@@ -28,6 +28,8 @@ extern crate alloc;
 mod decode;
 mod encode;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod generated;
 mod limits;
 mod message;
