@@ -5,7 +5,7 @@
 
 use crate::layout::{Layout, Reading, column_named, time_column};
 use crate::row::Row;
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, cut};
 use crate::ticks::Price;
 use gapless_model::{Candle, Kind, MAX_ROWS_PER_BATCH, MetricRows, Rows, Severity, UnixNanos, Warning};
 use std::borrow::Cow;
@@ -125,7 +125,7 @@ impl RowsBuilder {
                     check_columns(&columns)?;
                     rows.columns = columns.into();
                 } else if let Some(new) = others.into_iter().find(|name| !rows.columns.contains(name)) {
-                    return Err(PushError::NewColumn(new.chars().take(64).collect()));
+                    return Err(PushError::NewColumn(cut(new)));
                 }
                 let column =
                     |(at, name)| (at != time).then(|| rows.columns.iter().position(|c| c == name)).flatten();
@@ -187,7 +187,10 @@ fn metrics(
         let Some(slot) = column.and_then(|column| values.get_mut(column)) else { continue };
         match named(name, field.number())? {
             Some(value) if value.is_infinite() => {
-                return Err(PushError::Bad(format!("{name} is infinite: send a number or leave it out")));
+                return Err(PushError::Bad(format!(
+                    "{} is infinite: send a number or leave it out",
+                    cut(name)
+                )));
             }
             Some(value) => *slot = value,
             None => {}
@@ -210,7 +213,7 @@ fn read_time(row: &Row<'_>, at: usize) -> Result<UnixNanos, String> {
 }
 
 fn read_severity(field: &Scalar<'_>) -> Result<Severity, String> {
-    let unknown = || format!("severity is {field:?}: use info, warning or error");
+    let unknown = || "severity is not known: use info, warning or error".to_string();
     match field {
         Scalar::Missing => Ok(Severity::Info),
         Scalar::Integer(number) => u8::try_from(*number).ok().and_then(Severity::from_u8).ok_or_else(unknown),
@@ -218,14 +221,14 @@ fn read_severity(field: &Scalar<'_>) -> Result<Severity, String> {
             "" | "info" | "0" => Ok(Severity::Info),
             "warning" | "warn" | "1" => Ok(Severity::Warning),
             "error" | "2" => Ok(Severity::Error),
-            _ => Err(format!("severity is {:?}: use info, warning or error", text.get(..40).unwrap_or(text))),
+            _ => Err(format!("severity is {:?}: use info, warning or error", cut(text))),
         },
         Scalar::Decimal(_) | Scalar::Nanos(_) | Scalar::Other(_) => Err(unknown()),
     }
 }
 
 fn named<T>(name: &str, value: Result<T, String>) -> Result<T, String> {
-    value.map_err(|reason| format!("{} {reason}", name.get(..64).unwrap_or(name)))
+    value.map_err(|reason| format!("{} {reason}", cut(name)))
 }
 
 fn field<'a>(row: &'a Row<'_>, at: usize) -> Scalar<'a> {

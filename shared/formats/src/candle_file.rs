@@ -82,6 +82,8 @@ pub struct CandleFile {
     bad_rows: u64,
     /// The source has said that nothing follows.
     ended: bool,
+    /// What stopped the reading while a batch was half full; told after that batch.
+    failure: Option<FileError>,
 }
 
 /// What a source of rows gives.
@@ -167,6 +169,7 @@ impl CandleFile {
             rows: 0,
             bad_rows: 0,
             ended: false,
+            failure: None,
         };
         opened.look_ahead()?;
         opened.settle_interval()?;
@@ -210,7 +213,7 @@ impl CandleFile {
     }
 
     /// The next candles; `None` at the end. A batch has as many rows as asked for, fewer only at the
-    /// end, or when so many rows were bad that they must be reported first.
+    /// end, before an error, or when so many rows were bad that they must be reported first.
     ///
     /// # Errors
     /// [`FileError::Row`] at a bad row when reading strictly; other [`FileError`]s when the file fails.
@@ -218,13 +221,22 @@ impl CandleFile {
         let mut batch =
             FileBatch { first_row: self.rows + 1, candles: Vec::new(), lines: Vec::new(), bad: Vec::new() };
         while batch.candles.len() < self.options.batch_rows && batch.bad.len() < MAX_BAD_PER_BATCH {
-            match self.next_candle()? {
-                Next::Candle(line, candle) => {
+            let next = match self.failure.take() {
+                Some(failure) => Err(failure),
+                None => self.next_candle(),
+            };
+            match next {
+                Err(failure) if batch.candles.is_empty() && batch.bad.is_empty() => return Err(failure),
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
+                Ok(Next::Candle(line, candle)) => {
                     batch.candles.push(candle);
                     batch.lines.push(line);
                 }
-                Next::Bad(bad) => batch.bad.push(bad),
-                Next::End => break,
+                Ok(Next::Bad(bad)) => batch.bad.push(bad),
+                Ok(Next::End) => break,
             }
         }
         self.rows += batch.candles.len() as u64;

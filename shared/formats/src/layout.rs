@@ -4,7 +4,7 @@
 //! fit several meanings (`volume` is a candle's volume and a trade's size); the shape that is complete
 //! decides: open, high, low and close make candles, else bid and ask or a price make ticks.
 
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, cut};
 use crate::ticks::{Price, Tick};
 use gapless_model::{Candle, UnixNanos};
 
@@ -234,7 +234,7 @@ impl Names {
     }
 
     fn complain(&self, what: &str) -> String {
-        let found: Vec<&str> = self.0.iter().take(20).map(|name| name.get(..40).unwrap_or(name)).collect();
+        let found: Vec<String> = self.0.iter().take(20).map(|name| cut(name)).collect();
         format!("{what}; found {found:?}")
     }
 }

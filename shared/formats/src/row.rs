@@ -1,6 +1,6 @@
 //! One row as names and fields, before anybody knows what they mean.
 
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, cut};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -146,8 +146,4 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Scalar::Other("an object"))
     }
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(40).collect()
 }

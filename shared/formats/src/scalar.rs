@@ -70,6 +70,7 @@ fn parse_number(text: &str) -> Result<Option<f64>, String> {
     Ok(Some(value))
 }
 
-fn cut(text: &str) -> String {
+/// The beginning of `text`, short enough to repeat in a message.
+pub(crate) fn cut(text: &str) -> String {
     text.chars().take(40).collect()
 }

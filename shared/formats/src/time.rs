@@ -5,6 +5,7 @@
 //! else is a calendar time, in UTC unless it states an offset. Guessing a local time zone was rejected:
 //! the same file would mean different moments on different machines.
 
+use crate::scalar::cut;
 use gapless_model::UnixNanos;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -50,9 +51,9 @@ pub fn parse_time(text: &str) -> Result<UnixNanos, TimeError> {
     let text = text.trim();
     let nanos = match compact(text).or_else(|| epoch(text)).or_else(|| calendar(text)) {
         Some(nanos) => nanos,
-        None => return Err(TimeError::Unknown(shorten(text))),
+        None => return Err(TimeError::Unknown(cut(text))),
     };
-    nanoseconds(nanos).ok_or_else(|| TimeError::OutOfRange(shorten(text)))
+    nanoseconds(nanos).ok_or_else(|| TimeError::OutOfRange(cut(text)))
 }
 
 /// An epoch whose unit its magnitude names, as [`parse_time`] reads it.
@@ -228,8 +229,4 @@ impl Scan<'_> {
     fn is_utc(&self) -> bool {
         [&b"Z"[..], b"UTC", b"GMT"].iter().any(|name| self.rest.eq_ignore_ascii_case(name))
     }
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(40).collect()
 }
