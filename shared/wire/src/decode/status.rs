@@ -3,8 +3,8 @@
 use super::field::{self, fb_vector::Tables};
 use crate::generated::fb;
 use crate::{
-    Bytes, DecodeError, ErrorCode, ErrorResponse, Health, ListStreamsResponse, PageRequest, StateResponse,
-    StreamState, WatermarkBatch,
+    Bytes, DecodeError, ErrorCode, ErrorResponse, Health, ListStreamsResponse, MAX_WATERMARKS_PER_MESSAGE,
+    PageRequest, StateResponse, StreamState, WatermarkBatch,
 };
 use gapless_model::{
     Digest, Epoch, Position, Seq, StreamKey, StreamStatus, UnixMillis, UnixNanos, Watermark,
@@ -81,6 +81,11 @@ pub(super) fn list(response: fb::ListStreamsResponse<'_>) -> Result<ListStreamsR
 }
 
 pub(super) fn watermarks(batch: fb::WatermarkBatch<'_>) -> Result<WatermarkBatch, DecodeError> {
+    let found = batch.watermarks().map_or(0, |marks| marks.len());
+    if found > MAX_WATERMARKS_PER_MESSAGE {
+        let (what, limit) = ("watermarks in a message", MAX_WATERMARKS_PER_MESSAGE);
+        return Err(DecodeError::TooLarge { what, found, limit });
+    }
     let known =
         batch.watermarks().into_iter().flatten().filter(|mark| field::known_kind(mark.kind()).is_some());
     Ok(WatermarkBatch {

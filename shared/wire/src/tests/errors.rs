@@ -239,3 +239,61 @@ fn a_reason_is_short_whatever_was_sent() {
     let error = decode(&encode_message(&batch, ""), &Limits::ingest()).unwrap_err();
     assert!(error.to_response().message.len() < 400);
 }
+
+/// W25: a page of watermarks is the unit that every follower has room for.
+#[test]
+fn more_than_a_page_of_watermarks_is_too_large() {
+    let mark = Watermark {
+        epoch: Epoch(1),
+        earliest: Seq(1),
+        latest: Seq(1),
+        latest_ts: UnixNanos(1),
+        digest: Digest(1),
+    };
+    let batch = |streams: usize| {
+        let key = |stream| samples::key(&format!("candles.a.symbol-{stream}.1m"));
+        let watermarks = (0..streams).map(|stream| (key(stream), mark)).collect();
+        Message::WatermarkBatch(WatermarkBatch { watermarks, server_time: UnixMillis(0) })
+    };
+    let full = encode_message(&batch(MAX_WATERMARKS_PER_MESSAGE), "");
+    assert!(decode(&full, &Limits::live()).is_ok());
+    let error = decode(&encode_message(&batch(MAX_WATERMARKS_PER_MESSAGE + 1), ""), &Limits::live());
+    assert_eq!(error.unwrap_err().code(), ErrorCode::TOO_LARGE);
+}
+
+/// W26: the limits of a socket leave room for every message that is spoken there.
+#[test]
+fn every_message_fits_the_limits_of_its_socket() {
+    for (name, message) in samples::version_2() {
+        let bytes = encode_message(&message, "id");
+        let limits = match &message {
+            Message::Batch(_) | Message::WatermarkBatch(_) | Message::JournalRecord(_) => {
+                vec![Limits::live()]
+            }
+            Message::JournalStatusResponse(_) => vec![Limits::live(), Limits::reply()],
+            Message::IngestBatch(_) => vec![Limits::ingest()],
+            Message::ProducerStatusRequest(_) => vec![Limits::request(), Limits::ingest()],
+            _ if name.contains("request") => vec![Limits::request()],
+            _ => vec![Limits::reply()],
+        };
+        for limits in limits {
+            assert_eq!(
+                decode(&bytes, &limits).map(|envelope| envelope.message).as_ref(),
+                Ok(&message),
+                "{name}"
+            );
+        }
+    }
+}
+
+/// W26: a thousand streams, each with a short history, are one page of the directory.
+#[test]
+fn a_page_of_the_directory_fits_a_reply() {
+    let (_, message) =
+        samples::version_2().into_iter().find(|(name, _)| *name == "list_streams_response").unwrap();
+    let Message::ListStreamsResponse(page) = message else { panic!("not a page") };
+    let streams = vec![page.streams[0].clone(); 1000];
+    let bytes = encode_message(&Message::ListStreamsResponse(ListStreamsResponse { streams, ..page }), "");
+    assert!(bytes.len() < MAX_MESSAGE_BYTES / 50, "{} bytes", bytes.len());
+    assert!(decode(&bytes, &Limits::reply()).is_ok());
+}

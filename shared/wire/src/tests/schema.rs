@@ -98,3 +98,20 @@ fn every_golden_file_reads_as_its_twin() {
         }
     }
 }
+
+/// W21: the examples in the README are digests of rows that went over the wire.
+#[test]
+fn the_readme_shows_the_digests_that_are_computed() {
+    use super::samples;
+    use crate::{Limits, Message, decode_batch, encode_message};
+    use gapless_model::{Batch, Flags, Rows, Seq};
+    let readme = fs::read_to_string(root().join("schemas/README.md")).unwrap();
+    let first = Rows::Candles(samples::rows()[..1].to_vec());
+    let batch = Batch::unsequenced(samples::key("candles.a.b.1m"), Flags::NONE, first);
+    let read = decode_batch(&encode_message(&Message::Batch(batch), ""), &Limits::live()).unwrap();
+    let digest = gapless_model::Digest::of(Seq(1), &read.rows).to_string();
+    assert_eq!(digest, "34919af58e4e3ded");
+    for published in [digest.as_str(), "37abec06537750d9", "b40c260f8bd847fb"] {
+        assert!(readme.contains(&format!("`{published}`")), "{published}");
+    }
+}
