@@ -7,10 +7,12 @@
 mod queue;
 mod refusal;
 mod reply;
+mod via;
 
 pub use queue::IntakeLimits;
 pub use refusal::Refusal;
 pub use reply::{Receipt, Reply, Ticket};
+pub use via::Via;
 
 pub(crate) use queue::{Entry, IntakeQueue};
 
@@ -82,12 +84,18 @@ pub(crate) trait Producers: Send + Sync {
 pub struct Intake {
     queue: Arc<IntakeQueue>,
     producers: Arc<dyn Producers>,
+    via: Via,
 }
 
 impl Intake {
     /// A door with a queue of its own.
     pub(crate) fn new(limits: IntakeLimits, producers: Arc<dyn Producers>) -> Intake {
-        Intake { queue: Arc::new(IntakeQueue::new(limits)), producers }
+        Intake { queue: Arc::new(IntakeQueue::new(limits)), producers, via: Via::Source }
+    }
+
+    /// The same door with another name over it, for the metrics.
+    pub fn labelled(&self, via: Via) -> Intake {
+        Intake { via, ..self.clone() }
     }
 
     /// Hands in rows without waiting.
@@ -97,19 +105,14 @@ impl Intake {
     /// rows cannot be taken, [`Refusal::Closing`] at shutdown. Other refusals come by the ticket.
     pub fn try_submit(&self, submission: Submission) -> Result<Ticket, Refusal> {
         let (reply, ticket) = Ticket::new();
-        self.queue.push(Entry::new(submission, reply)?, None).map_err(refuse)?;
+        self.queue.push(self.entry(submission, reply)?, None).map_err(refuse)?;
         Ok(ticket)
     }
 
     /// Hands in rows without waiting; every outcome, also a refusal by the queue, goes to `reply`.
     pub fn try_submit_with(&self, submission: Submission, reply: Reply) {
-        let checked = match check(&submission) {
-            Ok(()) => Entry::checked(submission, reply),
-            Err(refusal) => return reply.refuse(refusal),
-        };
-        if let Err((refusal, entry)) = self.queue.push(checked, None) {
-            entry.reply.refuse(refusal);
-        }
+        // Every refusal was given to the reply already.
+        let _ = self.entry(submission, reply).and_then(|entry| self.queue.push(entry, None).map_err(refuse));
     }
 
     /// Hands in rows and waits while the queue is full, until `deadline`. For sources, which have nothing
@@ -119,7 +122,7 @@ impl Intake {
     /// As [`Intake::try_submit`]; [`Refusal::Busy`] only after the deadline.
     pub fn submit(&self, submission: Submission, deadline: Instant) -> Result<Ticket, Refusal> {
         let (reply, ticket) = Ticket::new();
-        self.queue.push(Entry::new(submission, reply)?, Some(deadline)).map_err(refuse)?;
+        self.queue.push(self.entry(submission, reply)?, Some(deadline)).map_err(refuse)?;
         Ok(ticket)
     }
 
@@ -137,27 +140,22 @@ impl Intake {
     pub(crate) fn queue(&self) -> &IntakeQueue {
         &self.queue
     }
-}
 
-impl Entry {
-    fn new(submission: Submission, reply: Reply) -> Result<Entry, Refusal> {
-        match check(&submission) {
-            Ok(()) => Ok(Entry::checked(submission, reply)),
-            Err(refusal) => {
-                reply.refuse(refusal.clone());
-                Err(refusal)
-            }
+    /// Checks a submission on the caller's thread and puts its bookkeeping beside it.
+    fn entry(&self, submission: Submission, reply: Reply) -> Result<Entry, Refusal> {
+        if let Err(refusal) = check(&submission) {
+            self.via.refused(&refusal, submission.rows.len());
+            reply.refuse(refusal.clone());
+            return Err(refusal);
         }
-    }
-
-    fn checked(submission: Submission, reply: Reply) -> Entry {
         let bytes = submission.rows.approx_bytes();
         let content_hash = Digest::of(Seq::FIRST, &submission.rows);
-        Entry { submission, content_hash, bytes, reply }
+        Ok(Entry { submission, content_hash, bytes, reply, via: self.via, arrived: Instant::now() })
     }
 }
 
 fn refuse((refusal, entry): (Refusal, Entry)) -> Refusal {
+    entry.via.refused(&refusal, entry.submission.rows.len());
     entry.reply.refuse(refusal.clone());
     refusal
 }

@@ -8,12 +8,41 @@
 //! - A row is in the journal before anybody is told about it, on the journal socket or by a receipt.
 //! - One thread assigns positions and sequences.
 //! - A refused submission left no trace: not in the journal, not in the sequencer.
+//! - Reading the journal never waits for writing it, and writing never for reading.
+//!
+//! ```no_run
+//! use gapless_ingestion::{Config, run};
+//! use gapless_service_kit::Shutdown;
+//! let shutdown = Shutdown::new();
+//! run(Config::default(), shutdown, |bound| println!("producers send to {}", bound.ingest))?;
+//! # Ok::<(), gapless_ingestion::Error>(())
+//! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod acknowledger;
+mod clock;
+mod config;
+mod counts;
+mod error;
+mod housekeeping;
+mod ingest_socket;
 mod intake;
+mod ledger;
+mod replay_socket;
+mod run;
+mod writer;
 
+pub use config::{Config, JournalConfig, SyncPolicy};
+pub use error::Error;
 pub use intake::{
     AckWhen, Intake, IntakeLimits, MAX_SUBMISSION_BYTES, ProducerRef, ProducerStatus, Receipt, Refusal,
-    Reply, Submission, Ticket,
+    Reply, Submission, Ticket, Via,
 };
+pub use run::{Bound, run};
+
+/// The service's name in configuration, logs, metrics and health.
+pub const SERVICE: &str = "ingestion";
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,9 @@ impl Appender {
     pub fn append(&mut self, records: &[impl AsRef<[u8]>]) -> Result<Appended, JournalError> {
         self.check_usable()?;
         let first = self.next_position();
+        if records.is_empty() {
+            return Ok(Appended { first, last: self.journal.latest(), synced: self.options.sync == Sync::Always });
+        }
         let start = self.journal.shared.log().end;
         let mut starts = Vec::with_capacity(records.len());
         let mut last = self.journal.latest();
@@ -90,7 +93,7 @@ impl Appender {
         let synced = self.options.sync == Sync::Always;
         if synced {
             self.journal.shared.syncer.reached(last);
-        } else if last >= first {
+        } else {
             self.journal.shared.syncer.wrote(last);
         }
         self.buffer.shrink_to(KEPT_BUFFER_BYTES);

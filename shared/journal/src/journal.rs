@@ -95,6 +95,11 @@ impl Journal {
         self.shared.history.last().map_or(Epoch::UNSTATED, |start| start.epoch)
     }
 
+    /// Epochs, oldest first; `first_sequence` is the first position that was given out in it.
+    pub fn epochs(&self) -> &[EpochStart] {
+        &self.shared.history
+    }
+
     /// The newest record.
     pub fn latest(&self) -> Position {
         self.shared.log().latest

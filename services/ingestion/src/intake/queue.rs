@@ -3,7 +3,7 @@
 //! A lock and two condition variables rather than a channel: the bound is on bytes as well as on
 //! submissions, and the writer takes everything that is there in one go.
 
-use super::{Refusal, Reply, Submission};
+use super::{Refusal, Reply, Submission, Via};
 use gapless_model::Digest;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) content_hash: Digest,
     pub(crate) bytes: usize,
     pub(crate) reply: Reply,
+    pub(crate) via: Via,
+    pub(crate) arrived: Instant,
 }
 
 pub(crate) struct IntakeQueue {

@@ -34,6 +34,9 @@ pub enum Refusal {
         /// How many bytes they take in memory.
         bytes: usize,
     },
+    /// The stream is new and would be one too many.
+    #[error("no more streams can be taken: use the existing ones, or raise max_streams")]
+    TooManyStreams,
     /// The disk of the journal is full; earlier rows are safe.
     #[error("the journal's disk is full: free space there; try again in {retry_after_ms} ms")]
     NoSpace {
@@ -74,7 +77,7 @@ impl Refusal {
             Refusal::Busy { .. } => ErrorCode::BUSY,
             Refusal::Conflict { .. } => ErrorCode::CONFLICT,
             Refusal::Invalid(_) => ErrorCode::MALFORMED,
-            Refusal::TooLarge { .. } => ErrorCode::TOO_LARGE,
+            Refusal::TooLarge { .. } | Refusal::TooManyStreams => ErrorCode::TOO_LARGE,
             Refusal::NoSpace { .. } => ErrorCode::NO_SPACE,
             Refusal::Failed { .. } => ErrorCode::INTERNAL,
             Refusal::Closing { .. } | Refusal::TimedOut => ErrorCode::NOT_READY,
@@ -89,7 +92,10 @@ impl Refusal {
             | Refusal::Failed { retry_after_ms, .. }
             | Refusal::Closing { retry_after_ms } => *retry_after_ms,
             Refusal::TimedOut => 1,
-            Refusal::Conflict { .. } | Refusal::Invalid(_) | Refusal::TooLarge { .. } => 0,
+            Refusal::Conflict { .. }
+            | Refusal::Invalid(_)
+            | Refusal::TooLarge { .. }
+            | Refusal::TooManyStreams => 0,
         }
     }
 

@@ -1,0 +1,29 @@
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn the_defaults_are_valid() {
+    assert_eq!(Config::default().validate(), Ok(()));
+}
+
+#[test]
+fn sync_policies_are_read_and_printed_as_people_write_them() {
+    for (text, sync) in [("always", Sync::Always), ("os", Sync::Os), ("50ms", Sync::Every(Duration::from_millis(50)))] {
+        let policy: SyncPolicy = text.parse().unwrap();
+        assert_eq!((policy.0, policy.to_string().as_str()), (sync, text));
+    }
+    assert_eq!("0".parse::<SyncPolicy>().unwrap().0, Sync::Always);
+    assert!("sometimes".parse::<SyncPolicy>().unwrap_err().contains("always"));
+}
+
+#[test]
+fn limits_that_contradict_each_other_name_their_key() {
+    let mut config = Config { queue_bytes: ByteSize(1000), ..Config::default() };
+    assert_eq!(config.validate().unwrap_err().key, "queue_bytes");
+    config.queue_bytes = Config::default().queue_bytes;
+    config.journal.max_bytes = config.journal.segment_bytes;
+    assert_eq!(config.validate().unwrap_err().key, "journal.max_bytes");
+    config.journal.max_bytes = ByteSize(0);
+    assert_eq!(config.validate(), Ok(()));
+    assert_eq!(config.journal.options(String::new()).retention.max_bytes, None);
+}

@@ -1,0 +1,180 @@
+//! Producers over ZeroMQ: batches in, acknowledgements out.
+
+use crate::SERVICE;
+use crate::intake::{AckWhen, Intake, ProducerRef, Receipt, Refusal, Reply, Submission, Via};
+use crate::writer::PARTITION;
+use gapless_model::Batch;
+use gapless_service_kit::metrics::{self, names};
+use gapless_transport::{Context, Hooks, Replier, Request, RouterServer, RouterSettings, TransportError};
+use gapless_wire::{
+    DecodeError, ErrorCode, ErrorResponse, Health, IngestAck, IngestBatch, IngestNack, Limits, Message,
+    ProducerStatusRequest, ProducerStatusResponse, decode, decode_batch, encode_message, peek_correlation_id,
+};
+use std::thread::JoinHandle;
+
+/// Batches that wait to be decoded, over all producers; they count against memory before the intake's own
+/// limits do, so there are few.
+const WAITING: usize = 64;
+
+/// Acknowledgements that wait for the socket: the writer waits beyond this, and the socket's thread needs
+/// microseconds for each.
+const REPLIES: usize = 8192;
+
+/// What a producer waits when batches cannot even be decoded fast enough.
+const BUSY_RETRY_MS: u32 = 100;
+
+/// The socket and the thread that decodes.
+pub(crate) struct IngestSocket {
+    server: RouterServer,
+    thread: JoinHandle<()>,
+}
+
+impl IngestSocket {
+    pub(crate) fn start(context: &Context, endpoint: &str, intake: &Intake) -> Result<IngestSocket, TransportError> {
+        let settings =
+            RouterSettings { name: "ingest-socket", queue: WAITING, reply_queue: REPLIES, ..RouterSettings::default() };
+        let server = RouterServer::bind(context, endpoint, settings, HOOKS)?;
+        let worker = Worker { intake: intake.labelled(Via::Zmq), replier: server.replier() };
+        let requests = server.requests().clone();
+        let thread = std::thread::Builder::new()
+            .name("ingest-decode".into())
+            .spawn(move || requests.iter().for_each(|request| worker.serve(request)))
+            .map_err(|error| TransportError::Thread { name: "ingest-decode", reason: error.to_string() })?;
+        Ok(IngestSocket { server, thread })
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint().to_string()
+    }
+
+    /// Sends the answers that are there and closes the socket.
+    pub(crate) fn stop(self) {
+        self.server.stop();
+        // A panic there was reported by its own thread.
+        let _ = self.thread.join();
+    }
+}
+
+/// The answers that need no worker.
+pub(crate) const HOOKS: Hooks = Hooks {
+    refuse: |body| {
+        let message = "too many requests wait here: try again a little later".to_owned();
+        let error = ErrorResponse { code: ErrorCode::BUSY, message, retry_after_ms: BUSY_RETRY_MS };
+        Some(encode_message(&Message::Error(error), peek_correlation_id(body)))
+    },
+    malformed: || {
+        let message = "a request is one frame with one envelope".to_owned();
+        let error = ErrorResponse { code: ErrorCode::MALFORMED, message, retry_after_ms: 0 };
+        Some(encode_message(&Message::Error(error), ""))
+    },
+};
+
+struct Worker {
+    intake: Intake,
+    replier: Replier,
+}
+
+impl Worker {
+    fn serve(&self, request: Request) {
+        let Request { peer, body } = request;
+        match decode(&body, &Limits::ingest()) {
+            Ok(envelope) => {
+                let back = Back { replier: self.replier.clone(), peer, correlation_id: envelope.correlation_id };
+                match envelope.message {
+                    Message::IngestBatch(batch) => self.take(batch, back),
+                    Message::ProducerStatusRequest(request) => back.send(self.status(request)),
+                    Message::HealthRequest => back.send(healthy()),
+                    other => back.send(Message::Error(not_served(&other, "IngestBatch, ProducerStatusRequest"))),
+                }
+            }
+            Err(error) => {
+                let correlation_id = peek_correlation_id(&body).to_owned();
+                count_malformed("ingest");
+                let back = Back { replier: self.replier.clone(), peer, correlation_id };
+                back.send(Message::Error(error.to_response()));
+            }
+        }
+    }
+
+    fn take(&self, ingest: IngestBatch, back: Back) {
+        let sequence = ingest.producer_sequence;
+        match submission(ingest) {
+            Ok(submission) => {
+                let reply = Reply::call(move |answer| back.send(answer_message(sequence, answer)));
+                self.intake.try_submit_with(submission, reply);
+            }
+            Err(error) => {
+                count_malformed("ingest");
+                let error = error.to_response();
+                back.send(Message::IngestNack(IngestNack { producer_sequence: sequence, error, expected_previous: 0 }));
+            }
+        }
+    }
+
+    fn status(&self, request: ProducerStatusRequest) -> Message {
+        let ProducerStatusRequest { producer_id, key } = request;
+        let status = self.intake.producer_status(&producer_id, &key);
+        let (last_producer_sequence, latest) = (status.last_sequence, status.latest);
+        Message::ProducerStatusResponse(ProducerStatusResponse { producer_id, key, last_producer_sequence, latest })
+    }
+}
+
+/// Where an answer goes.
+struct Back {
+    replier: Replier,
+    peer: gapless_transport::PeerId,
+    correlation_id: String,
+}
+
+impl Back {
+    fn send(self, message: Message) {
+        self.replier.send(self.peer, encode_message(&message, &self.correlation_id));
+    }
+}
+
+fn submission(ingest: IngestBatch) -> Result<Submission, DecodeError> {
+    // Whatever place the batch claims in its stream: ingestion gives it one.
+    let Batch { key, flags, rows, .. } = decode_batch(&ingest.batch, &Limits::ingest())?;
+    let producer = ProducerRef {
+        id: ingest.producer_id,
+        sequence: ingest.producer_sequence,
+        previous: ingest.previous_producer_sequence,
+    };
+    Ok(Submission { key, flags, rows, producer: Some(producer), ack: AckWhen::Written })
+}
+
+fn answer_message(producer_sequence: u64, answer: Result<Receipt, Refusal>) -> Message {
+    match answer {
+        Ok(receipt) => Message::IngestAck(IngestAck {
+            producer_sequence,
+            partition: PARTITION,
+            position: receipt.position,
+            epoch: receipt.epoch,
+            first: receipt.first,
+            last: receipt.last,
+            durability: receipt.durability,
+            duplicate: receipt.duplicate,
+        }),
+        Err(refusal) => Message::IngestNack(IngestNack {
+            producer_sequence,
+            error: refusal.to_error(),
+            expected_previous: refusal.expected_previous(),
+        }),
+    }
+}
+
+pub(crate) fn healthy() -> Message {
+    Message::HealthResponse(Health { ok: true, message: SERVICE.to_owned() })
+}
+
+/// The answer to a message that is fine, but not here.
+pub(crate) fn not_served(message: &Message, served: &str) -> ErrorResponse {
+    let name = format!("{message:?}");
+    let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let message = format!("{name} is not served on this socket: send {served} or HealthRequest");
+    ErrorResponse { code: ErrorCode::MALFORMED, message, retry_after_ms: 0 }
+}
+
+pub(crate) fn count_malformed(socket: &'static str) {
+    metrics::counter(names::MALFORMED_MESSAGES, SERVICE, &[("socket", socket)]).increment(1);
+}

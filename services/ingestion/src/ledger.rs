@@ -1,0 +1,114 @@
+//! The sequencer with a lock: the writer decides with it, everybody else looks.
+//!
+//! The writer holds the lock from the first decision of a group until the group is in the journal, so
+//! whoever looks never sees what may still be taken back.
+
+use crate::Error;
+use crate::intake::{ProducerStatus, Producers};
+use gapless_journal::{Journal, Opened};
+use gapless_model::{Epoch, Position, Seq, StreamKey, StreamStatus, UnixMillis};
+use gapless_protocol::{RecordHeader, Sequencer, SequencerError, SequencerLimits};
+use gapless_wire::{BatchHeader, JournalRecordView, Limits};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Read at once while restoring: large enough for the disk, small in memory.
+const RESTORE_CHUNK_BYTES: usize = 4 << 20;
+
+/// Who is how far: streams and producers.
+#[derive(Debug)]
+pub(crate) struct Ledger(Mutex<Sequencer>);
+
+impl Ledger {
+    /// The state as of the journal's last record.
+    pub(crate) fn restore(opened: &Opened, limits: SequencerLimits) -> Result<Ledger, Error> {
+        let status = opened.journal.status();
+        let first = status.epochs.first().map_or(Epoch::UNSTATED, |start| start.epoch);
+        let mut sequencer = if opened.preamble.is_empty() {
+            Sequencer::new(limits, first)
+        } else {
+            Sequencer::restore(limits, &opened.preamble).map_err(|source| {
+                let position = Position(opened.replay_from.0.saturating_sub(1));
+                Error::Restore { position, source }
+            })?
+        };
+        let mut from = opened.replay_from;
+        while from <= status.latest {
+            let read = opened.journal.read(from, RESTORE_CHUNK_BYTES)?;
+            for (record, position) in read.records.iter().zip(read.first.0..) {
+                begin_epochs(&mut sequencer, &opened.journal, Position(position))?;
+                replay(&mut sequencer, Position(position), record)?;
+            }
+            from = sequencer.position().next();
+        }
+        let next = sequencer.position().next();
+        begin_epochs(&mut sequencer, &opened.journal, next)?;
+        Ok(Ledger(Mutex::new(sequencer)))
+    }
+
+    /// The sequencer itself, for the writer.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Sequencer> {
+        // A writer that panics ends the service, and nothing is written after that.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every stream, in the order of their keys.
+    pub(crate) fn streams(&self, now: UnixMillis) -> Vec<StreamStatus> {
+        let sequencer = self.lock();
+        let status = |view: gapless_protocol::StreamView<'_>| StreamStatus {
+            key: view.key.clone(),
+            watermark: view.watermark,
+            server_time: now,
+            epochs: view.epochs.to_vec(),
+        };
+        sequencer.streams().map(status).collect()
+    }
+
+    /// How many streams there are.
+    pub(crate) fn stream_count(&self) -> usize {
+        self.lock().streams().count()
+    }
+}
+
+impl Producers for Ledger {
+    fn status(&self, id: &str, key: &StreamKey) -> ProducerStatus {
+        let sequencer = self.lock();
+        ProducerStatus {
+            last_sequence: sequencer.last_producer_sequence(key, id),
+            latest: sequencer.stream(key).map_or(Seq::NONE, |stream| stream.watermark.latest),
+        }
+    }
+}
+
+/// Begins the epochs that the journal says began at or before `position`: one without any record is known
+/// only there.
+fn begin_epochs(sequencer: &mut Sequencer, journal: &Journal, position: Position) -> Result<(), Error> {
+    for start in journal.epochs() {
+        if start.epoch > sequencer.epoch() && start.first_sequence.0 <= position.0 {
+            sequencer.begin_epoch(start.epoch).map_err(|source| Error::Restore { position, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn replay(sequencer: &mut Sequencer, position: Position, bytes: &[u8]) -> Result<(), Error> {
+    let limits = Limits::live();
+    let unreadable = |source| Error::Record { position, source };
+    let record = JournalRecordView::parse(bytes, &limits).map_err(unreadable)?;
+    let batch = BatchHeader::peek(record.batch, &limits).map_err(unreadable)?;
+    if record.position != position {
+        let source = SequencerError::Position { last: sequencer.position(), found: record.position };
+        return Err(Error::Restore { position, source });
+    }
+    let header = RecordHeader {
+        position,
+        epoch: record.epoch,
+        key: &batch.key,
+        producer_id: record.producer_id,
+        producer_sequence: record.producer_sequence,
+        content_hash: record.content_hash,
+        range: batch.range(),
+        digest: batch.digest,
+        latest_ts: batch.last_ts.unwrap_or_default(),
+    };
+    sequencer.replay(header).map_err(|source| Error::Restore { position, source })
+}

@@ -1,0 +1,167 @@
+//! The journal's replay side: ranges and status for followers.
+
+use crate::ingest_socket::{HOOKS, count_malformed, healthy, not_served};
+use crate::ledger::Ledger;
+use crate::writer::{PARTITION, journal_status};
+use crate::{SERVICE, clock};
+use gapless_journal::{Journal, JournalError};
+use gapless_model::Position;
+use gapless_service_kit::metrics::{self, names};
+use gapless_transport::{Context, Replier, Request, RouterServer, RouterSettings, TransportError};
+use gapless_wire::{
+    ErrorCode, ErrorResponse, JournalReadRequest, JournalReadResponse, JournalStatusRequest, Limits,
+    MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, Message, decode, encode_message, peek_correlation_id,
+};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// Threads that read: one may wait for a cold disk while the other serves from memory.
+const WORKERS: usize = 2;
+
+/// Requests that wait; followers have one in flight each.
+const WAITING: usize = 256;
+
+/// The most bytes of records in one answer, but for a single larger record: a good part of a second of
+/// a busy journal, far from the largest message.
+const ANSWER_BYTES: usize = 4 << 20;
+
+/// The socket and its readers.
+pub(crate) struct ReplaySocket {
+    server: RouterServer,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl ReplaySocket {
+    pub(crate) fn start(
+        context: &Context,
+        endpoint: &str,
+        journal: &Journal,
+        ledger: &Arc<Ledger>,
+    ) -> Result<ReplaySocket, TransportError> {
+        let settings = RouterSettings {
+            name: "journal-replay",
+            max_message_bytes: MAX_REQUEST_BYTES,
+            queue: WAITING,
+            reply_queue: WORKERS,
+            ..RouterSettings::default()
+        };
+        let server = RouterServer::bind(context, endpoint, settings, HOOKS)?;
+        let mut threads = Vec::new();
+        for _ in 0..WORKERS {
+            let worker =
+                Worker { journal: journal.clone(), ledger: Arc::clone(ledger), replier: server.replier() };
+            let requests = server.requests().clone();
+            let thread = std::thread::Builder::new().name("journal-reader".into());
+            let thread = thread.spawn(move || requests.iter().for_each(|request| worker.serve(request)));
+            threads.push(thread.map_err(|error| TransportError::Thread {
+                name: "journal-reader",
+                reason: error.to_string(),
+            })?);
+        }
+        Ok(ReplaySocket { server, threads })
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint().to_string()
+    }
+
+    /// Sends the answers that are there and closes the socket.
+    pub(crate) fn stop(self) {
+        self.server.stop();
+        for thread in self.threads {
+            // A panic there was reported by its own thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    journal: Journal,
+    ledger: Arc<Ledger>,
+    replier: Replier,
+}
+
+impl Worker {
+    fn serve(&self, request: Request) {
+        let started = Instant::now();
+        let correlation_id = peek_correlation_id(&request.body).to_owned();
+        let (name, answer) = match decode(&request.body, &Limits::request()).map(|envelope| envelope.message) {
+            Ok(Message::JournalReadRequest(request)) => ("journal-read", self.read(&request)),
+            Ok(Message::JournalStatusRequest(request)) => ("journal-status", self.status(&request)),
+            Ok(Message::HealthRequest) => ("health", Ok(healthy())),
+            Ok(other) => ("unknown", Err(not_served(&other, "JournalReadRequest, JournalStatusRequest"))),
+            Err(error) => {
+                count_malformed("journal-replay");
+                ("malformed", Err(error.to_response()))
+            }
+        };
+        let outcome = if answer.is_ok() { "ok" } else { "error" };
+        self.replier.send(request.peer, bytes(answer.unwrap_or_else(Message::Error), &correlation_id));
+        let label = [("request", name), ("outcome", outcome)];
+        metrics::counter(names::REQUESTS, SERVICE, &label).increment(1);
+        let seconds = metrics::histogram(names::REQUEST_SECONDS, SERVICE, &[("request", name)]);
+        seconds.record(started.elapsed().as_secs_f64());
+    }
+
+    fn read(&self, request: &JournalReadRequest) -> Result<Message, ErrorResponse> {
+        self.acknowledge(request.partition, &request.follower_id, request.acknowledged)?;
+        let max_bytes = match request.max_bytes as usize {
+            0 => ANSWER_BYTES,
+            asked => asked.min(ANSWER_BYTES),
+        };
+        let read = self.journal.read(request.from, max_bytes).map_err(refused)?;
+        let from = if read.records.is_empty() { request.from.max(read.earliest) } else { read.first };
+        Ok(Message::JournalReadResponse(JournalReadResponse {
+            partition: PARTITION,
+            epoch: self.journal.epoch(),
+            from,
+            earliest: read.earliest,
+            latest: read.latest,
+            records: read.records,
+        }))
+    }
+
+    fn status(&self, request: &JournalStatusRequest) -> Result<Message, ErrorResponse> {
+        self.acknowledge(request.partition, &request.follower_id, request.acknowledged)?;
+        let mut status = journal_status(&self.journal);
+        if request.with_streams {
+            status.streams = self.ledger.streams(status.server_time);
+        }
+        Ok(Message::JournalStatusResponse(status))
+    }
+
+    fn acknowledge(&self, partition: u32, follower: &str, acknowledged: Position) -> Result<(), ErrorResponse> {
+        if partition != PARTITION {
+            let message = format!("there is no partition {partition}: this journal has partition {PARTITION} only");
+            return Err(ErrorResponse { code: ErrorCode::UNKNOWN_STREAM, message, retry_after_ms: 0 });
+        }
+        if follower.is_empty() {
+            return Ok(());
+        }
+        self.journal.acknowledge(follower, acknowledged, clock::now_ms()).map_err(refused)
+    }
+}
+
+/// The answer's bytes; one that does not fit a message becomes an error that says so.
+fn bytes(message: Message, correlation_id: &str) -> Vec<u8> {
+    let bytes = encode_message(&message, correlation_id);
+    if bytes.len() <= MAX_MESSAGE_BYTES {
+        return bytes;
+    }
+    let text = format!("the answer has {} bytes, a message at most {MAX_MESSAGE_BYTES}: ask for less", bytes.len());
+    let error = ErrorResponse { code: ErrorCode::TOO_LARGE, message: text, retry_after_ms: 0 };
+    encode_message(&Message::Error(error), correlation_id)
+}
+
+fn refused(error: JournalError) -> ErrorResponse {
+    let (code, retry_after_ms) = match &error {
+        JournalError::Follower { .. } => (ErrorCode::MALFORMED, 0),
+        JournalError::NoSpace { .. } => (ErrorCode::NO_SPACE, 1000),
+        _ => {
+            tracing::error!(%error, "the journal cannot be read");
+            (ErrorCode::INTERNAL, 1000)
+        }
+    };
+    ErrorResponse { code, message: error.to_string(), retry_after_ms }
+}

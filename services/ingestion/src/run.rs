@@ -1,0 +1,124 @@
+//! Putting the service together, and taking it apart in the right order.
+
+use crate::acknowledger;
+use crate::housekeeping::Housekeeping;
+use crate::ingest_socket::IngestSocket;
+use crate::intake::Intake;
+use crate::ledger::Ledger;
+use crate::replay_socket::ReplaySocket;
+use crate::writer::Writer;
+use crate::{Config, Error, SERVICE, clock};
+use gapless_journal::{Appender, Opened};
+use gapless_service_kit::{Shutdown, health};
+use gapless_transport::{Context, Publisher, PublisherSettings};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Where the service really listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// Producers over ZeroMQ.
+    pub ingest: String,
+    /// The journal's live feed.
+    pub journal_live: String,
+    /// The journal's replay.
+    pub journal_replay: String,
+}
+
+impl Bound {
+    /// Names of the sockets with their addresses.
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
+        let Bound { ingest, journal_live, journal_replay } = self.clone();
+        vec![("ingest", ingest), ("journal_live", journal_live), ("journal_replay", journal_replay)]
+    }
+}
+
+/// Runs the service until `shutdown` is requested. `ready` is told the addresses once everything listens.
+///
+/// What was queued when the stop was requested is still written and answered; then the journal is synced
+/// and closed.
+///
+/// # Errors
+/// When the journal or a socket cannot be opened, or when the journal can no longer be written.
+pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Result<(), Error> {
+    let open = health::condition(SERVICE, "journal-open", "the journal is being read");
+    let options = config.journal.options(gapless_journal::boot_id());
+    let opened = gapless_journal::open(options, clock::now_ms())?;
+    let ledger = Arc::new(Ledger::restore(&opened, config.sequencer_limits())?);
+    let Opened { appender, journal, recovery, .. } = opened;
+    tracing::info!(dir = %config.journal.dir.display(), epoch = %journal.epoch(), latest = %recovery.latest,
+        unclean = recovery.unclean, "journal open");
+
+    let intake = Intake::new(config.intake_limits(), ledger.clone());
+    let context = Context::new();
+    let publisher = Publisher::bind(&context, &config.journal_live, PublisherSettings::default())?;
+    let journal_live = publisher.endpoint().to_string();
+    let replay = ReplaySocket::start(&context, &config.journal_replay, &journal, &ledger)?;
+    let ingest = IngestSocket::start(&context, &config.ingest, &intake)?;
+    let (synced_receipts, acknowledger) = acknowledger::start(journal.clone())?;
+
+    let writer = Writer {
+        intake: intake.clone(),
+        ledger: ledger.clone(),
+        journal: journal.clone(),
+        appender,
+        publisher,
+        synced_receipts,
+    };
+    let writer = spawn_writer(writer, intake.clone(), shutdown.clone())?;
+    let keeper = Housekeeping { journal, ledger, intake: intake.clone() };
+    let stop = shutdown.receiver();
+    let guard = shutdown.guard("ingestion housekeeping");
+    let keeper = thread("housekeeping").spawn(move || {
+        let _guard = guard;
+        keeper.run(&stop);
+    })?;
+
+    open.holds();
+    ready(Bound { ingest: ingest.endpoint(), journal_live, journal_replay: replay.endpoint() });
+    // Ends when somebody asks for the stop, and also when the writer gives up.
+    let _ = shutdown.receiver().recv();
+
+    intake.close();
+    let appender = writer.join().map_err(|_| Error::Panicked("writer"))?;
+    acknowledger.join().map_err(|_| Error::Panicked("acknowledger"))?;
+    ingest.stop();
+    replay.stop();
+    keeper.join().map_err(|_| Error::Panicked("housekeeping"))?;
+    appender?.close()?;
+    Ok(())
+}
+
+/// However the writer ends, nothing is accepted after it, and the service stops.
+fn spawn_writer(
+    writer: Writer,
+    intake: Intake,
+    shutdown: Shutdown,
+) -> Result<JoinHandle<Result<Appender, Error>>, Error> {
+    let guard = shutdown.guard("ingestion writer");
+    Ok(thread("writer").spawn(move || {
+        let _guard = guard;
+        let end = OnEnd(intake, shutdown);
+        let result = writer.run();
+        drop(end);
+        result
+    })?)
+}
+
+struct OnEnd(Intake, Shutdown);
+
+impl Drop for OnEnd {
+    fn drop(&mut self) {
+        self.0.close();
+        // Nothing is left after an orderly end; whatever a failed one leaves is told so.
+        while let Some(group) = self.0.queue().drain(usize::MAX, Duration::ZERO) {
+            drop(group);
+        }
+        self.1.request();
+    }
+}
+
+fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned())
+}
