@@ -75,6 +75,20 @@ fn rows_past_the_largest_sequence_are_refused() {
     }
 }
 
+/// W11, in the answers of servers.
+#[test]
+fn answers_past_the_largest_sequence_or_position_are_refused() {
+    for name in ["backfill_candles_response", "journal_read_response"] {
+        let (_, mut message) = samples::version_2().into_iter().find(|(other, _)| *other == name).unwrap();
+        match &mut message {
+            Message::BackfillCandlesResponse(response) => response.start = Seq(u64::MAX - 1),
+            Message::JournalReadResponse(response) => response.from = Position(u64::MAX),
+            other => panic!("{other:?}"),
+        }
+        assert!(refused(&message).contains("would pass the largest"), "{name}");
+    }
+}
+
 /// W16: the row that is wrong is named.
 #[test]
 fn a_row_that_no_chart_could_draw_is_named() {
