@@ -37,7 +37,9 @@ fn run(journal: &Journal, pending: &Receiver<Pending>) {
             match journal.wait_synced(position, LOOK) {
                 Ok(true) => break Ok(Receipt { durability: Durability::Synced, ..receipt }),
                 Ok(false) => journal.request_sync(),
-                Err(error) => break Err(Refusal::Failed { message: error.to_string(), retry_after_ms: 1000 }),
+                Err(error) => {
+                    break Err(Refusal::Failed { message: error.to_string(), retry_after_ms: 1000 });
+                }
             }
         };
         reply.give(answer);

@@ -116,7 +116,8 @@ impl Validate for Config {
             return Err(Invalid::new("queue_batches", "0 batches fit nowhere: use 1 or more"));
         }
         if self.queue_bytes.0 < MAX_SUBMISSION_BYTES as u64 {
-            let message = format!("the largest batch must fit: use {} or more", ByteSize(MAX_SUBMISSION_BYTES as u64));
+            let message =
+                format!("the largest batch must fit: use {} or more", ByteSize(MAX_SUBMISSION_BYTES as u64));
             return Err(Invalid::new("queue_bytes", message));
         }
         if self.max_streams == 0 {
@@ -131,7 +132,8 @@ impl Validate for Config {
         }
         let max_bytes = self.journal.max_bytes.0;
         if max_bytes != 0 && max_bytes < 2 * self.journal.segment_bytes.0 {
-            let message = "only whole sealed segments are retired: use at least twice journal.segment_bytes, or 0";
+            let message =
+                "only whole sealed segments are retired: use at least twice journal.segment_bytes, or 0";
             return Err(Invalid::new("journal.max_bytes", message));
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! What happens once a second: followers' positions are stored, old segments retired, gauges set.
 
+use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::{SERVICE, clock};
-use crate::intake::Intake;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gapless_journal::Journal;
 use gapless_service_kit::metrics::{self, names};
@@ -39,7 +39,10 @@ impl Housekeeping {
                 if let Some(follower) = &retired.held_by
                     && *held_by != retired.held_by
                 {
-                    tracing::warn!(follower, "a follower holds back journal segments that are due to be retired");
+                    tracing::warn!(
+                        follower,
+                        "a follower holds back journal segments that are due to be retired"
+                    );
                 }
                 *held_by = retired.held_by;
             }

@@ -30,9 +30,17 @@ pub(crate) struct IngestSocket {
 }
 
 impl IngestSocket {
-    pub(crate) fn start(context: &Context, endpoint: &str, intake: &Intake) -> Result<IngestSocket, TransportError> {
-        let settings =
-            RouterSettings { name: "ingest-socket", queue: WAITING, reply_queue: REPLIES, ..RouterSettings::default() };
+    pub(crate) fn start(
+        context: &Context,
+        endpoint: &str,
+        intake: &Intake,
+    ) -> Result<IngestSocket, TransportError> {
+        let settings = RouterSettings {
+            name: "ingest-socket",
+            queue: WAITING,
+            reply_queue: REPLIES,
+            ..RouterSettings::default()
+        };
         let server = RouterServer::bind(context, endpoint, settings, HOOKS)?;
         let worker = Worker { intake: intake.labelled(Via::Zmq), replier: server.replier() };
         let requests = server.requests().clone();
@@ -79,12 +87,15 @@ impl Worker {
         let Request { peer, body } = request;
         match decode(&body, &Limits::ingest()) {
             Ok(envelope) => {
-                let back = Back { replier: self.replier.clone(), peer, correlation_id: envelope.correlation_id };
+                let back =
+                    Back { replier: self.replier.clone(), peer, correlation_id: envelope.correlation_id };
                 match envelope.message {
                     Message::IngestBatch(batch) => self.take(batch, back),
                     Message::ProducerStatusRequest(request) => back.send(self.status(request)),
                     Message::HealthRequest => back.send(healthy()),
-                    other => back.send(Message::Error(not_served(&other, "IngestBatch, ProducerStatusRequest"))),
+                    other => {
+                        back.send(Message::Error(not_served(&other, "IngestBatch, ProducerStatusRequest")))
+                    }
                 }
             }
             Err(error) => {
@@ -106,7 +117,11 @@ impl Worker {
             Err(error) => {
                 count_malformed("ingest");
                 let error = error.to_response();
-                back.send(Message::IngestNack(IngestNack { producer_sequence: sequence, error, expected_previous: 0 }));
+                back.send(Message::IngestNack(IngestNack {
+                    producer_sequence: sequence,
+                    error,
+                    expected_previous: 0,
+                }));
             }
         }
     }
@@ -115,7 +130,12 @@ impl Worker {
         let ProducerStatusRequest { producer_id, key } = request;
         let status = self.intake.producer_status(&producer_id, &key);
         let (last_producer_sequence, latest) = (status.last_sequence, status.latest);
-        Message::ProducerStatusResponse(ProducerStatusResponse { producer_id, key, last_producer_sequence, latest })
+        Message::ProducerStatusResponse(ProducerStatusResponse {
+            producer_id,
+            key,
+            last_producer_sequence,
+            latest,
+        })
     }
 }
 

@@ -86,7 +86,8 @@ impl Worker {
     fn serve(&self, request: Request) {
         let started = Instant::now();
         let correlation_id = peek_correlation_id(&request.body).to_owned();
-        let (name, answer) = match decode(&request.body, &Limits::request()).map(|envelope| envelope.message) {
+        let (name, answer) = match decode(&request.body, &Limits::request()).map(|envelope| envelope.message)
+        {
             Ok(Message::JournalReadRequest(request)) => ("journal-read", self.read(&request)),
             Ok(Message::JournalStatusRequest(request)) => ("journal-status", self.status(&request)),
             Ok(Message::HealthRequest) => ("health", Ok(healthy())),
@@ -131,9 +132,15 @@ impl Worker {
         Ok(Message::JournalStatusResponse(status))
     }
 
-    fn acknowledge(&self, partition: u32, follower: &str, acknowledged: Position) -> Result<(), ErrorResponse> {
+    fn acknowledge(
+        &self,
+        partition: u32,
+        follower: &str,
+        acknowledged: Position,
+    ) -> Result<(), ErrorResponse> {
         if partition != PARTITION {
-            let message = format!("there is no partition {partition}: this journal has partition {PARTITION} only");
+            let message =
+                format!("there is no partition {partition}: this journal has partition {PARTITION} only");
             return Err(ErrorResponse { code: ErrorCode::UNKNOWN_STREAM, message, retry_after_ms: 0 });
         }
         if follower.is_empty() {
@@ -149,7 +156,8 @@ fn bytes(message: Message, correlation_id: &str) -> Vec<u8> {
     if bytes.len() <= MAX_MESSAGE_BYTES {
         return bytes;
     }
-    let text = format!("the answer has {} bytes, a message at most {MAX_MESSAGE_BYTES}: ask for less", bytes.len());
+    let text =
+        format!("the answer has {} bytes, a message at most {MAX_MESSAGE_BYTES}: ask for less", bytes.len());
     let error = ErrorResponse { code: ErrorCode::TOO_LARGE, message: text, retry_after_ms: 0 };
     encode_message(&Message::Error(error), correlation_id)
 }

@@ -8,7 +8,9 @@ fn the_defaults_are_valid() {
 
 #[test]
 fn sync_policies_are_read_and_printed_as_people_write_them() {
-    for (text, sync) in [("always", Sync::Always), ("os", Sync::Os), ("50ms", Sync::Every(Duration::from_millis(50)))] {
+    for (text, sync) in
+        [("always", Sync::Always), ("os", Sync::Os), ("50ms", Sync::Every(Duration::from_millis(50)))]
+    {
         let policy: SyncPolicy = text.parse().unwrap();
         assert_eq!((policy.0, policy.to_string().as_str()), (sync, text));
     }

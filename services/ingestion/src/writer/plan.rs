@@ -64,7 +64,9 @@ pub(super) fn plan(
         Outcome::Conflict { expected_previous, conflict } => {
             Decision::Refused(refusal(&submission, expected_previous, conflict))
         }
-        Outcome::Refused(gapless_protocol::Refusal::TooManyStreams) => Decision::Refused(Refusal::TooManyStreams),
+        Outcome::Refused(gapless_protocol::Refusal::TooManyStreams) => {
+            Decision::Refused(Refusal::TooManyStreams)
+        }
         Outcome::Refused(gapless_protocol::Refusal::Empty) => {
             Decision::Refused(Refusal::Invalid(gapless_model::RowError::Batch("no rows".into())))
         }
@@ -106,7 +108,9 @@ fn refusal(submission: &Submission, expected_previous: u64, conflict: Conflict) 
     let key = &submission.key;
     let message = match conflict {
         Conflict::Content => {
-            format!("producer {id:?} sent other rows for {key} under its number {sequence} before: use a new number")
+            format!(
+                "producer {id:?} sent other rows for {key} under its number {sequence} before: use a new number"
+            )
         }
         Conflict::Order => format!(
             "number {sequence} of producer {id:?} on {key} does not follow {expected_previous}, the last one \
