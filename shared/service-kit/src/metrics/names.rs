@@ -60,6 +60,7 @@ catalogue! {
     describe_counter MESSAGES_PUBLISHED = "gapless_messages_published_total", "Messages sent on a publishing socket; label topic (journal, live, watermark, watermarks).";
     describe_counter BYTES_PUBLISHED = "gapless_bytes_published_total", "Bytes sent on a publishing socket.";
     describe_counter DERIVED_ROWS = "gapless_derived_rows_total", "Rows derived from other streams and acknowledged by ingestion.";
+    describe_counter LATE_ROWS = "gapless_late_rows_total", "Rows that came after the derived bar they belong to was closed.";
     describe_counter DERIVED_RETRIES = "gapless_derived_retries_total", "Derived batches that had to be sent again.";
 
     // Backfill.
