@@ -1,0 +1,6 @@
+//! House rules that run as tests: layout, dependency directions, and the text of the sources.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod dependencies;
+mod layout;
+mod sources;
