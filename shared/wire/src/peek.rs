@@ -79,7 +79,7 @@ pub struct JournalRecordView<'a> {
     pub producer_id: &'a str,
     /// The producer's number for it; 0 when it was not numbered.
     pub producer_sequence: u64,
-    /// Hash of the rows as the producer sent them, to tell a retry from a conflict.
+    /// Digest of its rows as if numbered from 1, to tell a retry from a conflict.
     pub content_hash: u64,
     /// The envelope as it is published live.
     pub batch: &'a [u8],

@@ -92,7 +92,7 @@ pub struct JournalRecord {
     pub producer_id: String,
     /// The producer's number for it.
     pub producer_sequence: u64,
-    /// `xxh3_64` of the batch as the producer sent it.
+    /// Digest of its rows as if numbered from 1, to tell a retry from a conflict.
     pub content_hash: u64,
     /// The envelope as it is published live.
     pub batch: Bytes,
