@@ -1,14 +1,21 @@
 //! The pure machines: sequencer, gap tracker, coordinator, replay scheduler, heartbeat, dedup.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod backoff;
 mod coordinator;
 mod dedup;
+mod epochs;
 mod gap;
+mod gap_tracker;
 mod heartbeat;
 mod input;
+mod liveness;
 mod log;
+mod open_gaps;
 mod output;
+mod replay_scheduler;
 mod request_budget;
+mod request_slot;
 mod sequencer;
 mod settings;
 

@@ -99,7 +99,7 @@ impl Sequencer {
     /// batch: acknowledge nothing before the group is committed.
     pub fn accept(&mut self, submission: Submission<'_>) -> Outcome {
         let Submission { key, producer, content_hash, rows } = submission;
-        if rows.len() == 0 {
+        if rows.is_empty() {
             return Outcome::Refused(Refusal::Empty);
         }
         let producer = producer.filter(|producer| producer.sequence != 0 && !producer.id.is_empty());

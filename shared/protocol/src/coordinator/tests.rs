@@ -1,0 +1,6 @@
+mod epochs;
+mod network;
+mod rig;
+mod simulation;
+mod steady;
+mod trouble;
