@@ -104,6 +104,7 @@ impl JournalConfig {
             segment_bytes: self.segment_bytes.0,
             sync: self.sync.0,
             retention: Retention { max_age, max_bytes },
+            on_sync: crate::counts::synced,
             verify: if self.verify_all { Verify::All } else { Verify::Tail },
             ..Options::new(self.dir.clone(), boot_id)
         }

@@ -5,11 +5,18 @@ use crate::intake::Via;
 use gapless_service_kit::metrics::{self, names};
 use std::time::Duration;
 
+/// Records how long a sync of the journal took.
+pub(crate) fn synced(took: Duration) {
+    metrics::histogram(names::JOURNAL_SYNC_SECONDS, SERVICE, &[]).record(took.as_secs_f64());
+}
+
 pub(crate) struct WriterCounts {
     records: ::metrics::Counter,
     bytes: ::metrics::Counter,
     append_seconds: ::metrics::Histogram,
     accept_seconds: ::metrics::Histogram,
+    published_messages: ::metrics::Counter,
+    published_bytes: ::metrics::Counter,
     duplicates: ::metrics::Counter,
     /// Rows and batches by way.
     accepted: [(Via, ::metrics::Counter, ::metrics::Counter); 3],
@@ -28,6 +35,8 @@ impl WriterCounts {
             bytes: counter(names::JOURNAL_BYTES),
             append_seconds: metrics::histogram(names::JOURNAL_APPEND_SECONDS, SERVICE, &[]),
             accept_seconds: metrics::histogram(names::ACCEPT_SECONDS, SERVICE, &[]),
+            published_messages: metrics::counter(names::MESSAGES_PUBLISHED, SERVICE, &[("topic", "journal")]),
+            published_bytes: counter(names::BYTES_PUBLISHED),
             duplicates: counter(names::ROWS_DUPLICATE),
             accepted: [Via::Http, Via::Zmq, Via::Source].map(by_way),
         }
@@ -37,6 +46,11 @@ impl WriterCounts {
         self.records.increment(records.len() as u64);
         self.bytes.increment(records.iter().map(|record| record.len() as u64).sum());
         self.append_seconds.record(took.as_secs_f64());
+    }
+
+    pub(crate) fn published(&self, bytes: usize) {
+        self.published_messages.increment(1);
+        self.published_bytes.increment(bytes as u64);
     }
 
     pub(crate) fn accepted(&self, via: Via, rows: usize, took: Duration) {

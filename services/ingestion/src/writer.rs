@@ -8,6 +8,7 @@
 
 mod beat;
 mod plan;
+mod writable;
 
 use crate::acknowledger::Pending;
 use crate::counts::WriterCounts;
@@ -23,6 +24,7 @@ use gapless_wire::{Durability, Encoder, JournalStatusResponse, Message, topic};
 use plan::{Decision, Planned};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use writable::Writable;
 
 /// Taken from the queue as one group: a few milliseconds of writing.
 const GROUP_BYTES: usize = 4 << 20;
@@ -60,6 +62,7 @@ impl Writer {
             roll_not_before: Instant::now(),
             topic: topic::journal(PARTITION),
             counts: WriterCounts::new(),
+            writable: Writable::new(),
             writer: self,
         }
         .run()
@@ -73,6 +76,7 @@ struct Shell {
     roll_not_before: Instant,
     topic: String,
     counts: WriterCounts,
+    writable: Writable,
 }
 
 impl Shell {
@@ -112,6 +116,7 @@ impl Shell {
         };
         sequencer.commit(appended.last);
         drop(sequencer);
+        self.writable.works();
         self.counts.appended(&records, started.elapsed());
         self.publish(records)?;
         for planned in planned {
@@ -141,15 +146,20 @@ impl Shell {
         let mut bytes = 0;
         for record in records {
             if !message.is_empty() && bytes + record.len() > MESSAGE_BYTES {
-                self.writer.publisher.send(&self.topic, std::mem::take(&mut message))?;
+                self.publish_message(std::mem::take(&mut message), bytes)?;
                 bytes = 0;
             }
             bytes += record.len();
             message.push(record);
         }
-        self.writer.publisher.send(&self.topic, message)?;
+        self.publish_message(message, bytes)?;
         self.beat.records_sent(Instant::now());
         Ok(())
+    }
+
+    fn publish_message(&mut self, frames: Vec<Vec<u8>>, bytes: usize) -> Result<(), Error> {
+        self.counts.published(bytes);
+        Ok(self.writer.publisher.send(&self.topic, frames)?)
     }
 
     fn publish_heartbeat(&mut self) -> Result<(), Error> {
@@ -197,7 +207,8 @@ impl Shell {
             JournalError::NoSpace { .. } => Refusal::NoSpace { retry_after_ms: NO_SPACE_RETRY_MS },
             other => Refusal::Failed { message: other.to_string(), retry_after_ms: NO_SPACE_RETRY_MS },
         };
-        tracing::warn!(%error, batches = group.len(), "a group of batches was refused");
+        tracing::debug!(%error, batches = group.len(), "a group of batches was refused");
+        self.writable.fails(&error);
         for planned in group {
             planned.via.refused(&refusal, planned.rows);
             planned.reply.refuse(refusal.clone());

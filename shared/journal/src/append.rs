@@ -73,7 +73,11 @@ impl Appender {
         self.check_usable()?;
         let first = self.next_position();
         if records.is_empty() {
-            return Ok(Appended { first, last: self.journal.latest(), synced: self.options.sync == Sync::Always });
+            return Ok(Appended {
+                first,
+                last: self.journal.latest(),
+                synced: self.options.sync == Sync::Always,
+            });
         }
         let start = self.journal.shared.log().end;
         let mut starts = Vec::with_capacity(records.len());
@@ -129,7 +133,7 @@ impl Appender {
             return Ok(());
         }
         // First the old one, so that only the last file of a journal can ever be torn.
-        if let Err(error) = self.file.sync_data() {
+        if let Err(error) = self.journal.shared.syncer.force(&self.file) {
             return Err(self.break_down(format!("syncing failed ({error})")));
         }
         let previous = Previous { first: self.segment.first(), bytes: end };
@@ -153,7 +157,7 @@ impl Appender {
     /// When syncing fails: then the next open treats it like a killed process.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.check_usable()?;
-        self.file.sync_data().map_err(io_error("sync", &self.segment.path))?;
+        self.journal.shared.syncer.force(&self.file).map_err(io_error("sync", &self.segment.path))?;
         let latest = self.journal.latest();
         self.journal.shared.syncer.reached(latest);
         self.journal.persist_followers()?;
@@ -177,7 +181,7 @@ impl Appender {
             return Err(io_error("write", &self.segment.path)(error));
         }
         if self.options.sync == Sync::Always
-            && let Err(error) = self.file.sync_data()
+            && let Err(error) = self.journal.shared.syncer.force(&self.file)
         {
             // The group is refused, so it must not come back at the next start.
             let cut = self.file.set_len(start).err().map(|cut| format!(", then cutting ({cut})"));

@@ -57,7 +57,7 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let latest = recovered.recovery.latest;
     followers.cap(latest);
     let file = Arc::new(recovered.active);
-    let syncer = Syncer::new(options.sync, Arc::clone(&file), latest);
+    let syncer = Syncer::new(options.sync, options.on_sync, Arc::clone(&file), latest);
     let log = Log {
         segments: recovered.segments.into(),
         latest,

@@ -49,6 +49,8 @@ pub struct Options {
     pub retention: Retention,
     /// How much is read at start.
     pub verify: Verify,
+    /// Told how long each sync took, on the thread that synced; for metrics.
+    pub on_sync: fn(Duration),
     /// Names this run of the operating system; another one after an unclean end means power loss.
     pub boot_id: String,
 }
@@ -62,6 +64,7 @@ impl Options {
             sync: Sync::Every(Duration::from_millis(50)),
             retention: Retention::default(),
             verify: Verify::Tail,
+            on_sync: |_| {},
             boot_id: boot_id.into(),
         }
     }

@@ -18,6 +18,7 @@ pub(crate) struct Syncer(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     policy: Sync,
+    on_sync: fn(Duration),
     state: Mutex<State>,
     /// Something is to be synced, or the thread shall end.
     work: Condvar,
@@ -40,7 +41,7 @@ struct State {
 
 impl Syncer {
     /// Everything up to `synced` is on the disk already.
-    pub(crate) fn new(policy: Sync, file: Arc<File>, synced: Position) -> Syncer {
+    pub(crate) fn new(policy: Sync, on_sync: fn(Duration), file: Arc<File>, synced: Position) -> Syncer {
         let state = State {
             file,
             written: synced,
@@ -52,6 +53,7 @@ impl Syncer {
         };
         Syncer(Arc::new(Inner {
             policy,
+            on_sync,
             state: Mutex::new(state),
             work: Condvar::new(),
             done: Condvar::new(),
@@ -66,6 +68,14 @@ impl Syncer {
         let syncer = self.clone();
         let thread = std::thread::Builder::new().name("journal-sync".into());
         thread.spawn(move || while syncer.round() {}).map(Some)
+    }
+
+    /// Forces the contents of `file` to the disk.
+    pub(crate) fn force(&self, file: &File) -> std::io::Result<()> {
+        let started = Instant::now();
+        file.sync_data()?;
+        (self.0.on_sync)(started.elapsed());
+        Ok(())
     }
 
     /// Tells that everything up to `position` is written to the current file.
@@ -149,7 +159,7 @@ impl Syncer {
         let (file, position) = (Arc::clone(&state.file), state.written);
         state.unsynced_since = None;
         drop(state);
-        match file.sync_data() {
+        match self.force(&file) {
             Ok(()) => self.reached(position),
             Err(error) => {
                 tracing::error!(%error, "syncing the journal failed: it takes no more records");
