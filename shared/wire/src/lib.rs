@@ -22,9 +22,6 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-// The generated code says `::alloc`-style paths.
-extern crate alloc;
-
 mod decode;
 mod encode;
 mod error;
