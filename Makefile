@@ -29,7 +29,8 @@ test: ## everything that must hold: format, lints, unit, property, end-to-end an
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@.ci/wasm >/dev/null || [ $$? = 3 ]
-	cargo nextest run --workspace --locked
+	cargo build --workspace --bins --locked
+	GAPLESS_TESTS_BUILT=1 cargo nextest run --workspace --locked
 	cargo test --doc --quiet --locked $(addprefix -p ,$(DOCUMENTED))
 
 lint: setup ## format check and lints only

@@ -76,7 +76,10 @@ impl FromStr for HumanDuration {
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        match TIME_UNITS.iter().find(|(name, scale)| *name != "w" && nanos > 0 && nanos % scale == 0) {
+        match TIME_UNITS
+            .iter()
+            .find(|(name, scale)| *name != "w" && nanos > 0 && nanos.is_multiple_of(*scale))
+        {
             Some((unit, scale)) => write!(f, "{}{unit}", nanos / scale),
             None => f.write_str("0"),
         }

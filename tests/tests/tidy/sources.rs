@@ -55,7 +55,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
 
 fn is_text(path: &Path, name: &str) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().into_owned());
-    let in_ci = path.parent().is_some_and(|folder| folder.ends_with(".ci"));
+    let in_ci = path.parent().is_some_and(|folder| folder.file_name() == Some(".ci".as_ref()));
     name == "Makefile"
         || name == "Dockerfile"
         || in_ci
