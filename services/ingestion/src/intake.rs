@@ -50,7 +50,7 @@ pub struct ProducerRef {
     pub id: String,
     /// The producer's number for this batch, per stream, from 1. 0: not deduplicated.
     pub sequence: u64,
-    /// The number that it sent before on this stream; 0: `sequence - 1`.
+    /// The number that it sent before on this stream; 0: `sequence - 1`; `sequence` itself: none.
     pub previous: u64,
 }
 

@@ -84,7 +84,7 @@ impl Dedup {
     pub(crate) fn check(&self, stream: StreamId, producer: ProducerRef<'_>, content_hash: u64) -> Verdict {
         let pair = self.pair(stream, producer.id);
         let last = pair.map_or(0, |pair| pair.last);
-        let previous = if producer.previous == 0 { producer.sequence - 1 } else { producer.previous };
+        let previous = producer.comes_after();
         let out_of_order = Verdict::Conflict { expected_previous: last, conflict: Conflict::Order };
         match pair {
             Some(pair) if producer.sequence <= last => pair.recall(producer.sequence, content_hash),

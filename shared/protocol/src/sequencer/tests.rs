@@ -75,6 +75,16 @@ fn a_retry_gets_its_first_answer_and_a_lie_is_refused() {
 }
 
 #[test]
+fn numbers_may_begin_anywhere_when_the_batch_says_that_none_was_before_it() {
+    let mut sequencer = fresh();
+    let unsaid = send(&mut sequencer, 1, Some(("p", 60, 0)), &rows(1, 1.0));
+    assert_eq!(unsaid, Outcome::Conflict { expected_previous: 0, conflict: Conflict::Order });
+    assert_eq!(placed(send(&mut sequencer, 1, Some(("p", 60, 60)), &rows(1, 1.0))), range(1, 1));
+    let once_only = send(&mut sequencer, 1, Some(("p", 70, 70)), &rows(1, 2.0));
+    assert_eq!(once_only, Outcome::Conflict { expected_previous: 60, conflict: Conflict::Order });
+}
+
+#[test]
 fn a_retry_that_is_too_old_to_tell_is_still_a_duplicate() {
     let mut sequencer = fresh();
     for sequence in 1..=100 {
@@ -221,7 +231,11 @@ impl Model {
             let found = self.journal.iter().zip(1..).filter(|(batch, _)| mine(batch));
             let found = found.into_iter().find(|(batch, _)| batch.producer.as_ref().unwrap().1 == sequence);
             let conflict = |conflict| Outcome::Conflict { expected_previous: last, conflict };
-            let previous = if previous == 0 { sequence - 1 } else { previous };
+            let previous = match previous {
+                0 => sequence - 1,
+                itself if itself == sequence => 0,
+                previous => previous,
+            };
             match found {
                 Some((batch, _)) if hash(&batch.rows) != hash(rows) => return conflict(Conflict::Content),
                 Some((batch, position)) => {

@@ -41,8 +41,20 @@ pub struct ProducerRef<'a> {
     pub id: &'a str,
     /// Its number for this batch, per producer and stream, from 1; 0: not deduplicated.
     pub sequence: u64,
-    /// The number that it sent before on this stream; 0: `sequence - 1`.
+    /// The number that it sent before on this stream; 0: `sequence - 1`; `sequence` itself: none, which
+    /// lets numbers begin anywhere (at a row of a file, at a journal position).
     pub previous: u64,
+}
+
+impl ProducerRef<'_> {
+    /// The number that must have been accepted last; 0: none.
+    pub(crate) fn comes_after(&self) -> u64 {
+        match self.previous {
+            0 => self.sequence.saturating_sub(1),
+            itself if itself == self.sequence => 0,
+            previous => previous,
+        }
+    }
 }
 
 /// What became of a [`Submission`].

@@ -10,7 +10,8 @@ pub struct IngestBatch {
     pub producer_id: String,
     /// Its number, per producer and stream, from 1.
     pub producer_sequence: u64,
-    /// The number that this producer sent before it on this stream; 0: `producer_sequence - 1`.
+    /// The number that this producer sent before it on this stream; 0: `producer_sequence - 1`;
+    /// `producer_sequence` itself: none, which lets numbers begin anywhere.
     pub previous_producer_sequence: u64,
     /// The rows: an envelope with one batch whose `start` is 0.
     pub batch: Bytes,
