@@ -1,9 +1,9 @@
-//! One follower's monotonic clock, and how its times read elsewhere.
+//! A monotonic clock, and how its times read elsewhere.
 
 use gapless_model::{MonoTime, UnixNanos};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Tells what the [`MonoTime`]s of one follower mean. Those of two followers do not compare.
+/// Tells what the [`MonoTime`]s of one follower mean. Those of two clocks do not compare.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Instant,
@@ -12,7 +12,7 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that begins now.
-    pub(crate) fn start() -> Clock {
+    pub fn start() -> Clock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start_unix = UnixNanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
         Clock { start: Instant::now(), start_unix }

@@ -5,7 +5,7 @@
 //! log: it moves inputs and outputs between sockets, coordinators and the application's channel.
 
 use crate::Clock;
-use crate::exchange::{Asked, Exchange, Question, REPLIES_PER_TURN};
+use crate::exchange::{Answer, Asked, Exchange, Question, REPLIES_PER_TURN};
 use crate::logs::Logs;
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 use gapless_model::{MonoTime, SeqRange};
@@ -138,10 +138,10 @@ impl<D: Dialect> Driver<D> {
     fn read_replies(&mut self) -> Result<bool, TransportError> {
         for _ in 0..REPLIES_PER_TURN {
             let now = self.clock.now();
-            let Some((question, reply)) = self.exchange.receive(now)? else { return Ok(false) };
-            match reply {
-                Ok(envelope) => self.dialect.answer(question, envelope.message, now, &mut self.steps),
-                Err(()) => self.fail(question, Failure::Corrupt),
+            let Some(Answer { question, envelope }) = self.exchange.receive(now)? else { return Ok(false) };
+            match envelope {
+                Some(envelope) => self.dialect.answer(question, envelope.message, now, &mut self.steps),
+                None => self.fail(question, Failure::Corrupt),
             }
             self.work()?;
         }

@@ -40,6 +40,13 @@ impl<Q> Question<Q> {
     }
 }
 
+/// What came back for a question.
+pub(crate) struct Answer<Q> {
+    pub(crate) question: Question<Q>,
+    /// `None` when it cannot be read.
+    pub(crate) envelope: Option<Envelope>,
+}
+
 struct Flight<Q> {
     question: Question<Q>,
     sent: MonoTime,
@@ -119,11 +126,8 @@ impl<Q: Clone> Exchange<Q> {
         self.budget.finish(&question.owner, question.request);
     }
 
-    /// The next reply that answers something, decoded; `Err` when it is damaged.
-    pub(crate) fn receive(
-        &mut self,
-        now: MonoTime,
-    ) -> Result<Option<(Question<Q>, Result<Envelope, ()>)>, TransportError> {
+    /// The next reply that answers something.
+    pub(crate) fn receive(&mut self, now: MonoTime) -> Result<Option<Answer<Q>>, TransportError> {
         while let Some(frame) = self.requester.try_receive()? {
             self.heard = now;
             if let Some(answer) = self.take(&frame) {
@@ -133,16 +137,16 @@ impl<Q: Clone> Exchange<Q> {
         Ok(None)
     }
 
-    fn take(&mut self, frame: &Frame) -> Option<(Question<Q>, Result<Envelope, ()>)> {
+    fn take(&mut self, frame: &Frame) -> Option<Answer<Q>> {
         let correlation = gapless_wire::peek_correlation_id(frame).parse().ok()?;
         let flight = self.flights.remove(&correlation)?;
         if !flight.abandoned {
             self.budget.finish(&flight.question.owner, flight.question.request);
         }
-        let envelope = decode(frame, &Limits::reply()).map_err(|error| {
+        let envelope = decode(frame, &Limits::reply()).inspect_err(|error| {
             tracing::warn!(%error, endpoint = %self.requester.endpoint(), "a reply cannot be read");
         });
-        Some((flight.question, envelope))
+        Some(Answer { question: flight.question, envelope: envelope.ok() })
     }
 
     /// The coordinator no longer waits. Returns what else is lost when the connection was replaced.

@@ -45,3 +45,6 @@ pub use error::FollowError;
 pub use journal::{JournalEvent, JournalFollower, JournalSettings};
 pub use progress::Progress;
 pub use stream::{Select, StreamBegin, StreamEvent, StreamFollower, StreamSettings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What can be configured, with its defaults and its checks.
+
+use crate::derive::{Rule, RuleText, check_rules};
+use gapless_service_kit::{Invalid, Validate};
+use gapless_transport::Endpoint;
+use serde::{Deserialize, Serialize};
+
+/// The longest window: the most rows of one batch, which a window is sent as.
+const MAX_WINDOW_ROWS: usize = gapless_model::MAX_ROWS_PER_BATCH;
+
+/// The table `[live-engine]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// Address of the journal's live feed.
+    pub journal: String,
+    /// Address of the journal's replay side.
+    pub journal_replay: String,
+    /// Address at which ingestion takes derived rows.
+    pub ingest: String,
+    /// Where to bind the live feed.
+    pub bind_live: String,
+    /// Where to bind state requests.
+    pub bind_state: String,
+    /// The name under which the journal keeps what the engine has not read.
+    pub follower_id: String,
+    /// Rows kept per stream for state requests: 300 are what a chart shows at first.
+    pub window_rows: usize,
+    /// The most streams; records of further ones are published nowhere, and that is an error.
+    pub max_streams: usize,
+    /// Messages queued per subscriber before its newest are dropped (and healed by backfill).
+    pub send_limit: u32,
+    /// Derived streams.
+    pub derive: Vec<RuleText>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            journal: "tcp://127.0.0.1:5552".into(),
+            journal_replay: "tcp://127.0.0.1:5553".into(),
+            ingest: "tcp://127.0.0.1:5551".into(),
+            bind_live: "tcp://127.0.0.1:5556".into(),
+            bind_state: "tcp://127.0.0.1:5558".into(),
+            follower_id: "live-engine".into(),
+            window_rows: 300,
+            max_streams: 100_000,
+            send_limit: 100_000,
+            derive: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The rules, parsed and checked.
+    ///
+    /// # Errors
+    /// The first wrong rule, by its key.
+    pub(crate) fn rules(&self) -> Result<Vec<Rule>, Invalid> {
+        let key = |index: usize| format!("derive.{index}");
+        let mut rules = Vec::with_capacity(self.derive.len());
+        for (index, text) in self.derive.iter().enumerate() {
+            let rule = Rule::try_from(text);
+            rules.push(rule.map_err(|error| Invalid::new(key(index), error.to_string()))?);
+        }
+        check_rules(&rules).map_err(|(index, error)| Invalid::new(key(index), error.to_string()))?;
+        Ok(rules)
+    }
+}
+
+impl Validate for Config {
+    fn validate(&self) -> Result<(), Invalid> {
+        let addresses = [
+            ("journal", &self.journal),
+            ("journal_replay", &self.journal_replay),
+            ("ingest", &self.ingest),
+            ("bind_live", &self.bind_live),
+            ("bind_state", &self.bind_state),
+        ];
+        for (key, address) in addresses {
+            address.parse::<Endpoint>().map_err(|error| Invalid::new(key, error.to_string()))?;
+        }
+        if self.window_rows > MAX_WINDOW_ROWS {
+            let message = format!("at most {MAX_WINDOW_ROWS} rows fit one answer");
+            return Err(Invalid::new("window_rows", message));
+        }
+        for (key, value) in [("max_streams", self.max_streams), ("send_limit", self.send_limit as usize)] {
+            if value == 0 {
+                return Err(Invalid::new(key, "0 would let nothing through: choose at least 1"));
+            }
+        }
+        if self.follower_id.is_empty() || self.follower_id.len() > gapless_wire::MAX_ID_BYTES {
+            let message = format!("1 to {} printable ASCII characters", gapless_wire::MAX_ID_BYTES);
+            return Err(Invalid::new("follower_id", message));
+        }
+        self.rules().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! The engine without its sockets: records in, state, derived bars and what to publish out.
+//!
+//! It reads the journal from its beginning and is silent until it has reached the end that the journal
+//! stated first: what came before has been published by an earlier run, and whoever missed it heals from
+//! backfill. From then on every record is published as it comes.
+
+use crate::derive::{Deriver, Rule};
+use crate::outbox::{Outbox, PRODUCER_ID};
+use crate::state::{Mismatch, State, StreamIndex};
+use gapless_model::{Batch, Epoch, Position};
+use gapless_wire::JournalRecord;
+
+/// Where the engine is in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Reading history, up to this record; `None` while the journal has not said where it ends.
+    Reading { until: Option<Position> },
+    /// Publishing what comes.
+    Live,
+}
+
+/// The engine's limits.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Rows kept per stream.
+    pub(crate) window_rows: usize,
+    /// The most streams.
+    pub(crate) max_streams: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) state: State,
+    pub(crate) deriver: Deriver,
+    pub(crate) outbox: Outbox,
+    phase: Phase,
+    warned_foreign: bool,
+}
+
+/// What a record means for the outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Folded {
+    pub(crate) stream: StreamIndex,
+    /// Whether the stream was not known before.
+    pub(crate) is_new: bool,
+    /// Whether it is to be published.
+    pub(crate) publish: bool,
+    /// Rows that the engine derived and now finds in the journal.
+    pub(crate) derived_rows: u64,
+    /// What is wrong with it.
+    pub(crate) mismatch: Option<Mismatch>,
+}
+
+impl Engine {
+    /// An engine that has read nothing. `before` is the one that it replaces, if any.
+    pub(crate) fn new(limits: &Limits, rules: &[Rule], before: Option<&Engine>) -> Engine {
+        Engine {
+            state: State::new(limits.window_rows, limits.max_streams),
+            deriver: Deriver::new(rules.to_vec()),
+            outbox: Outbox::new(before.map(|before| &before.outbox)),
+            phase: Phase::Reading { until: None },
+            warned_foreign: false,
+        }
+    }
+
+    /// Whether records are published.
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// Folds a record in; `None` when it would open one stream too many.
+    pub(crate) fn handle_record(&mut self, record: &JournalRecord, batch: &Batch) -> Option<Folded> {
+        let publish = self.is_live();
+        let Some(applied) = self.state.apply(record.position, record.epoch, batch) else {
+            self.reach(record.position);
+            return None;
+        };
+        let stream = applied.stream;
+        if let (true, Some(state)) = (applied.is_new, self.state.get(stream)) {
+            self.deriver.open(stream, &state.key, &state.topic, applied.is_partial);
+        }
+        if let Some(Mismatch::Sequence { .. }) = &applied.mismatch {
+            self.deriver.skip(stream);
+        }
+        let derived_rows = self.settle_own(record, batch);
+        for closed in self.deriver.fold(stream, batch) {
+            self.outbox.push(record.position, closed);
+        }
+        self.reach(record.position);
+        Some(Folded { stream, is_new: applied.is_new, publish, derived_rows, mismatch: applied.mismatch })
+    }
+
+    /// The journal says how far it is.
+    pub(crate) fn handle_watermark(&mut self, epoch: Epoch, earliest: Position, latest: Position) {
+        self.state.hear_epoch(epoch);
+        if let Phase::Reading { until: None } = self.phase {
+            let is_empty = earliest > latest;
+            let until = if is_empty { Position::NONE } else { latest };
+            self.phase = Phase::Reading { until: Some(until) };
+            self.reach(self.state.position());
+        }
+    }
+
+    /// Records up to this one are retired: history ends without them.
+    pub(crate) fn handle_truncated(&mut self, last: Position) {
+        self.reach(last);
+    }
+
+    /// Everything that the journal has was read, or given up as retired.
+    pub(crate) fn handle_caught_up(&mut self) {
+        self.go_live();
+    }
+
+    fn settle_own(&mut self, record: &JournalRecord, batch: &Batch) -> u64 {
+        if record.producer_id == PRODUCER_ID {
+            return self.outbox.seen(&batch.key, record.producer_sequence);
+        }
+        let topic = batch.key.topic();
+        if self.deriver.forming().contains_key(topic.as_str()) && !self.warned_foreign {
+            self.warned_foreign = true;
+            tracing::warn!(
+                stream = topic,
+                producer = record.producer_id,
+                "a derived stream also has rows of another producer: change the rules or that producer"
+            );
+        }
+        0
+    }
+
+    fn reach(&mut self, position: Position) {
+        if let Phase::Reading { until: Some(until) } = self.phase
+            && position >= until
+        {
+            self.go_live();
+        }
+    }
+
+    fn go_live(&mut self) {
+        self.phase = Phase::Live;
+        self.outbox.open();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! The live feed: stored bytes as they are, and watermarks when they are owed.
+
+use crate::error::Error;
+use crate::meters::Meters;
+use crate::state::{State, StreamIndex};
+use gapless_model::{MonoTime, StreamKey, UnixMillis, Watermark};
+use gapless_protocol::{HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot};
+use gapless_transport::Publisher;
+use gapless_wire::{Encoder, MAX_WATERMARKS_PER_MESSAGE, Message, WatermarkBatch, topic};
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How often `watermarks` tells of the streams that changed.
+const CHANGED_EVERY: Duration = Duration::from_millis(250);
+/// How often `watermarks` tells of all streams: one in this many times.
+const ALL_EVERY: u32 = 4;
+/// Changes of subscriptions read at a time: a hostile subscriber must not hold up the feed.
+const SUBSCRIPTIONS_PER_TICK: usize = 1000;
+
+/// Publishes; nothing here waits for a subscriber.
+pub(crate) struct Feed {
+    publisher: Publisher,
+    encoder: Encoder,
+    heartbeats: HeartbeatSchedule,
+    slots: Vec<HeartbeatSlot>,
+    streams: HashMap<HeartbeatSlot, StreamIndex>,
+    changed: Vec<StreamIndex>,
+    next_changed: MonoTime,
+    ticks: u32,
+    meters: Meters,
+}
+
+impl Feed {
+    pub(crate) fn new(publisher: Publisher, meters: Meters) -> Feed {
+        Feed {
+            publisher,
+            encoder: Encoder::new(),
+            heartbeats: HeartbeatSchedule::new(HeartbeatSettings::default()),
+            slots: Vec::new(),
+            streams: HashMap::new(),
+            changed: Vec::new(),
+            next_changed: MonoTime(0),
+            ticks: 0,
+            meters,
+        }
+    }
+
+    /// Forgets all streams: the state is read again, and until then nothing is known.
+    pub(crate) fn reset(&mut self) {
+        self.heartbeats = HeartbeatSchedule::new(HeartbeatSettings::default());
+        self.slots.clear();
+        self.streams.clear();
+        self.changed.clear();
+    }
+
+    /// Every stream that is known owes its first watermark at once: who missed the tail learns of it.
+    pub(crate) fn go_live(&mut self, state: &State, now: MonoTime) {
+        self.reset();
+        for (stream, _) in state.iter() {
+            self.open(stream, now);
+        }
+        self.next_changed = now;
+        self.ticks = 0;
+    }
+
+    /// A stream that appeared while live; streams are opened in their order.
+    pub(crate) fn open(&mut self, stream: StreamIndex, now: MonoTime) {
+        let slot = self.heartbeats.register(now);
+        self.slots.push(slot);
+        self.streams.insert(slot, stream);
+    }
+
+    /// Publishes the stored bytes of a batch.
+    pub(crate) fn batch(
+        &mut self,
+        state: &State,
+        stream: StreamIndex,
+        bytes: Vec<u8>,
+        rows: usize,
+        now: MonoTime,
+    ) -> Result<(), Error> {
+        let Some(entry) = state.get(stream) else { return Ok(()) };
+        self.meters.published("live", bytes.len());
+        self.meters.rows_published.increment(rows as u64);
+        self.publisher.send(&entry.topic, [bytes])?;
+        if let Some(slot) = self.slots.get(stream.0 as usize) {
+            self.heartbeats.handle_row(*slot, now);
+        }
+        self.changed.push(stream);
+        Ok(())
+    }
+
+    /// Sends what is owed by now.
+    pub(crate) fn handle_timeout(&mut self, state: &State, now: MonoTime) -> Result<(), Error> {
+        while let Some(slot) = self.heartbeats.poll_output(now) {
+            if let Some(stream) = self.streams.get(&slot).and_then(|stream| state.get(*stream)) {
+                let batch = stream.watermark_batch(state.epoch(), unix_micros());
+                let bytes = self.encoder.batch(&batch);
+                self.meters.published("watermark", bytes.len());
+                self.publisher.send(&stream.topic, [bytes])?;
+            }
+        }
+        if now >= self.next_changed {
+            self.next_changed = now.after(CHANGED_EVERY);
+            self.tick(state)?;
+        }
+        Ok(())
+    }
+
+    /// When [`Feed::handle_timeout`] wants to be called.
+    pub(crate) fn poll_timeout(&self) -> MonoTime {
+        let heartbeat = self.heartbeats.poll_timeout().map(|(due, _)| due);
+        heartbeat.map_or(self.next_changed, |due| due.min(self.next_changed))
+    }
+
+    fn tick(&mut self, state: &State) -> Result<(), Error> {
+        // An XPUB keeps what nobody reads.
+        for _ in 0..SUBSCRIPTIONS_PER_TICK {
+            if self.publisher.next_subscription()?.is_none() {
+                break;
+            }
+        }
+        let mut changed = std::mem::take(&mut self.changed);
+        let all = self.ticks.is_multiple_of(ALL_EVERY);
+        self.ticks = self.ticks.wrapping_add(1);
+        if all {
+            changed = state.iter().map(|(stream, _)| stream).collect();
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        for page in changed.chunks(MAX_WATERMARKS_PER_MESSAGE) {
+            self.watermarks(state, page)?;
+        }
+        Ok(())
+    }
+
+    fn watermarks(&mut self, state: &State, streams: &[StreamIndex]) -> Result<(), Error> {
+        let entry = |stream: &StreamIndex| -> Option<(StreamKey, Watermark)> {
+            let stream = state.get(*stream)?;
+            Some((stream.key.clone(), state.watermark(stream)))
+        };
+        let watermarks = streams.iter().filter_map(entry).collect();
+        let server_time = UnixMillis(unix_micros().div_euclid(1000));
+        let message = Message::WatermarkBatch(WatermarkBatch { watermarks, server_time });
+        let bytes = self.encoder.message(&message, "");
+        self.meters.published("watermarks", bytes.len());
+        Ok(self.publisher.send(topic::WATERMARKS, [bytes])?)
+    }
+}
+
+fn unix_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,305 @@
+//! Derived batches on their way to ingestion.
+//!
+//! The engine is a producer like any other: per derived stream one batch is in flight, numbered by the
+//! journal position of the record that closed its bars, naming the number before. That makes every retry
+//! harmless, also one after a restart: the engine then derives everything again from the journal, and the
+//! journal shows it its own records, which take what they hold out of here.
+//!
+//! An acknowledgement alone would suffice while the engine lives. The journal is what it has after a
+//! restart, and also what settles a conflict: ingestion names the last number that it took, and either
+//! the record with the head's number is on its way here, or the head is sent again after that number.
+
+use crate::derive::Closed;
+use gapless_model::{Batch, Flags, MonoTime, Position, Rows, StreamKey};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+/// The name under which the engine of partition 0 sends.
+pub(crate) const PRODUCER_ID: &str = "engine.0";
+/// Batches in flight over all derived streams: enough to keep ingestion's groups filled.
+const MAX_IN_FLIGHT: usize = 64;
+/// How long an acknowledgement may take before the batch is sent again.
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
+/// First wait after a refusal or a time-out.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Longest wait: ingestion that comes back is found soon.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// One derived batch, ready to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Send {
+    /// To be named in the answer.
+    pub(crate) id: u64,
+    pub(crate) producer_sequence: u64,
+    pub(crate) previous_producer_sequence: u64,
+    pub(crate) batch: Batch,
+}
+
+/// What ingestion answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// It is in the journal.
+    Accepted,
+    /// It does not follow the last number that was taken.
+    Conflict { expected_previous: u64 },
+    /// Not now.
+    Later { after: Duration },
+    /// Never: ingestion will not take these rows.
+    Refused { code: u32 },
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Its rows are in the journal.
+    Accepted { rows: u64 },
+    /// It will be sent again.
+    Again,
+    /// It was given up.
+    GivenUp { rows: u64, code: u32 },
+    /// Nobody waits for this answer.
+    Stale,
+}
+
+#[derive(Debug)]
+struct Pending {
+    position: Position,
+    closed: Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing under way.
+    Idle,
+    /// The batch of this position is sent, with this id.
+    InFlight { id: u64, position: Position, deadline: MonoTime },
+    /// To be sent again at this time.
+    Waiting { until: MonoTime },
+    /// The journal holds the head's record already: it will show it.
+    InJournal,
+}
+
+/// What turned out to be in the journal.
+#[derive(Debug, Clone, Copy, Default)]
+struct Settled {
+    batches: usize,
+    rows: u64,
+}
+
+#[derive(Debug)]
+struct Lane {
+    queue: VecDeque<Pending>,
+    /// The last number that ingestion took, as far as known here; 0: none.
+    last: u64,
+    stage: Stage,
+    failures: u32,
+}
+
+/// All derived streams' queues.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    lanes: HashMap<StreamKey, Lane>,
+    /// Lanes that may have something to send.
+    ready: BTreeSet<StreamKey>,
+    /// Lanes with a deadline.
+    timers: BTreeSet<(MonoTime, StreamKey)>,
+    flights: HashMap<u64, StreamKey>,
+    next_id: u64,
+    len: usize,
+    /// Nothing is sent while the engine still reads history: most of it is in the journal already.
+    is_open: bool,
+}
+
+impl Outbox {
+    /// An empty one. Its ids go on after those of `before`, whose answers may still come.
+    pub(crate) fn new(before: Option<&Outbox>) -> Outbox {
+        Outbox {
+            next_id: before.map_or(0, |before| before.next_id),
+            lanes: HashMap::new(),
+            ready: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            flights: HashMap::new(),
+            len: 0,
+            is_open: false,
+        }
+    }
+
+    /// Batches that are not in the journal yet.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// History is read: sending may begin.
+    pub(crate) fn open(&mut self) {
+        self.is_open = true;
+    }
+
+    /// A record closed bars.
+    pub(crate) fn push(&mut self, position: Position, closed: Closed) {
+        let lane = self.lanes.entry(closed.key.clone()).or_insert_with(Lane::new);
+        if position.0 <= lane.last {
+            return;
+        }
+        self.ready.insert(closed.key.clone());
+        lane.queue.push_back(Pending { position, closed });
+        self.len += 1;
+    }
+
+    /// The journal shows a record of the engine's own; how many rows that settles.
+    pub(crate) fn seen(&mut self, key: &StreamKey, producer_sequence: u64) -> u64 {
+        let lane = self.lanes.entry(key.clone()).or_insert_with(Lane::new);
+        if let Stage::InFlight { id, position, deadline } = lane.stage
+            && position.0 <= producer_sequence
+        {
+            // The journal is faster than the acknowledgement, which is not waited for any more.
+            self.flights.remove(&id);
+            self.timers.remove(&(deadline, key.clone()));
+            lane.stage = Stage::Idle;
+        }
+        let settled = lane.settle(producer_sequence);
+        self.len -= settled.batches;
+        self.refresh(key);
+        settled.rows
+    }
+
+    /// The next batch to send.
+    pub(crate) fn poll_send(&mut self, now: MonoTime) -> Option<Send> {
+        if !self.is_open || self.flights.len() >= MAX_IN_FLIGHT {
+            return None;
+        }
+        while let Some(key) = self.ready.pop_first() {
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let (Stage::Idle, Some(head)) = (lane.stage, lane.queue.front()) else { continue };
+            self.next_id += 1;
+            let deadline = now.after(ACK_TIMEOUT);
+            let send = head.to_send(self.next_id, lane.last);
+            lane.stage = Stage::InFlight { id: self.next_id, position: head.position, deadline };
+            self.flights.insert(self.next_id, key.clone());
+            self.timers.insert((deadline, key));
+            return Some(send);
+        }
+        None
+    }
+
+    /// Ingestion answered.
+    pub(crate) fn handle_reply(&mut self, id: u64, reply: Reply, now: MonoTime) -> Outcome {
+        let Some(key) = self.flights.remove(&id) else { return Outcome::Stale };
+        let Some(lane) = self.lanes.get_mut(&key) else { return Outcome::Stale };
+        let Stage::InFlight { position, deadline, .. } = lane.stage else { return Outcome::Stale };
+        self.timers.remove(&(deadline, key.clone()));
+        lane.stage = Stage::Idle;
+        let outcome = match reply {
+            Reply::Accepted => {
+                let settled = lane.settle(position.0);
+                self.len -= settled.batches;
+                Outcome::Accepted { rows: settled.rows }
+            }
+            Reply::Conflict { expected_previous } if expected_previous >= position.0 => {
+                lane.stage = Stage::InJournal;
+                Outcome::Again
+            }
+            Reply::Conflict { expected_previous } => {
+                lane.last = expected_previous;
+                lane.wait(Duration::ZERO, now);
+                Outcome::Again
+            }
+            Reply::Later { after } => {
+                lane.wait(after, now);
+                Outcome::Again
+            }
+            Reply::Refused { code } => {
+                let rows = lane.queue.pop_front().map_or(0, |head| head.closed.candles.len() as u64);
+                self.len -= 1;
+                Outcome::GivenUp { rows, code }
+            }
+        };
+        self.refresh(&key);
+        outcome
+    }
+
+    /// Time-outs and waits that are over; how many batches are sent again because nobody answered.
+    pub(crate) fn handle_timeout(&mut self, now: MonoTime) -> usize {
+        let mut unanswered = 0;
+        while let Some((due, key)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
+            self.timers.remove(&(due, key.clone()));
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            match lane.stage {
+                Stage::InFlight { id, .. } => {
+                    self.flights.remove(&id);
+                    unanswered += 1;
+                    lane.wait(Duration::ZERO, now);
+                }
+                Stage::Waiting { .. } => lane.stage = Stage::Idle,
+                Stage::Idle | Stage::InJournal => {}
+            }
+            self.refresh(&key);
+        }
+        unanswered
+    }
+
+    /// When [`Outbox::handle_timeout`] wants to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Enters a lane where its stage belongs.
+    fn refresh(&mut self, key: &StreamKey) {
+        let Some(lane) = self.lanes.get(key) else { return };
+        match lane.stage {
+            Stage::Idle if !lane.queue.is_empty() => {
+                self.ready.insert(key.clone());
+            }
+            Stage::Waiting { until } => {
+                self.timers.insert((until, key.clone()));
+            }
+            Stage::Idle | Stage::InFlight { .. } | Stage::InJournal => {}
+        }
+    }
+}
+
+impl Lane {
+    fn new() -> Lane {
+        Lane { queue: VecDeque::new(), last: 0, stage: Stage::Idle, failures: 0 }
+    }
+
+    /// Everything up to `through` is in the journal.
+    fn settle(&mut self, through: u64) -> Settled {
+        self.last = self.last.max(through);
+        let mut settled = Settled::default();
+        while let Some(head) = self.queue.front().filter(|head| head.position.0 <= through) {
+            settled.batches += 1;
+            settled.rows += head.closed.candles.len() as u64;
+            self.queue.pop_front();
+        }
+        if settled.batches > 0 {
+            self.failures = 0;
+            if self.stage == Stage::InJournal {
+                self.stage = Stage::Idle;
+            }
+        }
+        settled
+    }
+
+    fn wait(&mut self, at_least: Duration, now: MonoTime) {
+        let backoff = RETRY_FIRST.saturating_mul(1 << self.failures.min(6)).min(RETRY_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.stage = Stage::Waiting { until: now.after(backoff.max(at_least)) };
+    }
+}
+
+impl Pending {
+    fn to_send(&self, id: u64, last: u64) -> Send {
+        let rows = Rows::Candles(self.closed.candles.clone());
+        let flags = Flags(self.closed.flags.0 & Flags::SIMULATED.0);
+        Send {
+            id,
+            producer_sequence: self.position.0,
+            // Its own number says that there is none before it.
+            previous_producer_sequence: if last == 0 { self.position.0 } else { last },
+            batch: Batch::unsequenced(self.closed.key.clone(), flags, rows),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

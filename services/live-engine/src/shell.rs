@@ -1,0 +1,386 @@
+//! The loop around the engine: journal events in, live feed out, requests answered, derived rows sent.
+
+use crate::answer;
+use crate::config::Config;
+use crate::courier::Courier;
+use crate::derive::Rule;
+use crate::engine::{Engine, Folded, Limits};
+use crate::error::Error;
+use crate::feed::Feed;
+use crate::meters::{Meters, SERVICE};
+use crate::outbox::{Outcome, Reply};
+use crossbeam_channel::{Select, TryRecvError};
+use gapless_follow::{Clock, JournalEvent, JournalFollower, JournalSettings, Progress};
+use gapless_model::{Batch, MonoTime, Position};
+use gapless_protocol::{Begin, Event, Health, Source};
+use gapless_service_kit::health::{Condition, condition};
+use gapless_service_kit::{Invalid, Shutdown, Validate};
+use gapless_transport::{
+    Context, Hooks, Publisher, PublisherSettings, RouterCounts, RouterServer, RouterSettings,
+};
+use gapless_wire::{JournalRecord, MAX_REQUEST_BYTES};
+use std::time::Duration;
+
+/// Records folded per turn before timers and requests are looked at again: some milliseconds of work.
+const RECORDS_PER_TURN: usize = 256;
+/// State requests answered per turn; each may take a millisecond.
+const REQUESTS_PER_TURN: usize = 2;
+/// State requests that wait; further ones are told to come back.
+const REQUEST_QUEUE: usize = 64;
+/// Derived batches that wait for ingestion before the engine stops reading records. Then ingestion has
+/// been refusing rows for long, and what is read cannot be derived from without losing bars.
+const MAX_OUTBOX: usize = 65_536;
+/// How often counters are looked at.
+const METERS_EVERY: Duration = Duration::from_millis(250);
+
+/// The addresses that are really bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The live feed.
+    pub live: String,
+    /// State requests.
+    pub state: String,
+}
+
+impl Bound {
+    /// Pairs of socket name and address, as the ready file has them.
+    pub fn addresses(&self) -> [(&'static str, String); 2] {
+        [("live", self.live.clone()), ("state", self.state.clone())]
+    }
+}
+
+/// Runs the engine until `shutdown` is requested. `ready` is called once both sockets are bound; the
+/// engine goes live when it has read the journal, which `/readyz` tells.
+///
+/// # Errors
+/// [`Error`] when an address cannot be used or a socket fails.
+pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Result<(), Error> {
+    let refused = |invalid: Invalid| Error::Config(format!("{}: {}", invalid.key, invalid.message));
+    config.validate().map_err(refused)?;
+    let rules = config.rules().map_err(refused)?;
+    let _guard = shutdown.guard("live-engine");
+    let mut shell = Shell::open(config, rules, shutdown)?;
+    ready(shell.bound());
+    shell.run()
+}
+
+struct Shell {
+    config: Config,
+    rules: Vec<Rule>,
+    context: Context,
+    engine: Engine,
+    feed: Feed,
+    follower: JournalFollower,
+    server: RouterServer,
+    courier: Courier,
+    shutdown: Shutdown,
+    clock: Clock,
+    meters: Meters,
+    live_address: String,
+    /// Whether the journal is read up to its end.
+    caught_up: Condition,
+    /// Whether every record proved itself.
+    proven: Condition,
+    progress: Option<Progress>,
+    router_counts: RouterCounts,
+    next_meters: MonoTime,
+    /// Whether the last turn found the outbox full.
+    is_held: bool,
+}
+
+impl Shell {
+    fn open(config: Config, rules: Vec<Rule>, shutdown: Shutdown) -> Result<Shell, Error> {
+        let context = Context::new();
+        let meters = Meters::new();
+        let publishing = PublisherSettings {
+            send_limit: config.send_limit,
+            report_subscriptions: true,
+            ..PublisherSettings::default()
+        };
+        let publisher = Publisher::bind(&context, &config.bind_live, publishing)?;
+        let live_address = publisher.endpoint().to_string();
+        let serving = RouterSettings {
+            name: "engine-state",
+            max_message_bytes: MAX_REQUEST_BYTES,
+            queue: REQUEST_QUEUE,
+            ..RouterSettings::default()
+        };
+        let hooks = Hooks { refuse: answer::busy, malformed: answer::malformed };
+        let server = RouterServer::bind(&context, &config.bind_state, serving, hooks)?;
+        let proven = condition(SERVICE, "digests-equal", "");
+        proven.holds();
+        let shell = Shell {
+            engine: Engine::new(&limits(&config), &rules, None),
+            feed: Feed::new(publisher, meters.clone()),
+            follower: follow(&config, &context)?,
+            server,
+            courier: Courier::start(&context, &config.ingest)?,
+            shutdown,
+            clock: Clock::start(),
+            meters,
+            live_address,
+            caught_up: condition(SERVICE, "journal-read", "reading the journal"),
+            proven,
+            progress: None,
+            router_counts: RouterCounts::default(),
+            next_meters: MonoTime(0),
+            is_held: false,
+            config,
+            rules,
+            context,
+        };
+        Ok(shell)
+    }
+
+    fn bound(&self) -> Bound {
+        Bound { live: self.live_address.clone(), state: self.server.endpoint().to_string() }
+    }
+
+    fn now(&self) -> MonoTime {
+        self.clock.now()
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
+        while !self.shutdown.is_requested() {
+            let more = self.turn()?;
+            if !more {
+                self.wait();
+            }
+        }
+        tracing::info!(position = self.engine.state.position().0, "live engine stopped");
+        Ok(())
+    }
+
+    /// Priorities: 1 records, 2 what the feed owes, 3 derived rows, 4 state requests.
+    fn turn(&mut self) -> Result<bool, Error> {
+        let more_records = self.read_records()?;
+        let now = self.now();
+        if self.engine.is_live() {
+            self.feed.handle_timeout(&self.engine.state, now)?;
+        }
+        self.exchange_derived(now);
+        let more_requests = self.answer_requests();
+        if now >= self.next_meters {
+            self.next_meters = now.after(METERS_EVERY);
+            self.measure();
+        }
+        Ok(more_records || more_requests)
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) {
+        let now = self.now();
+        let feed = self.engine.is_live().then(|| self.feed.poll_timeout());
+        let due = [feed, self.engine.outbox.poll_timeout(), Some(self.next_meters)];
+        let timeout = due.into_iter().flatten().min().map_or(METERS_EVERY, |due| due.since(now));
+        let stop = self.shutdown.receiver();
+        let mut ready = Select::new();
+        if !self.is_held {
+            ready.recv(self.follower.events());
+        }
+        ready.recv(self.server.requests());
+        ready.recv(self.courier.answers());
+        ready.recv(&stop);
+        // Which one is ready does not matter: the next turn looks at all of them in its own order.
+        let _ = ready.ready_timeout(timeout);
+    }
+
+    fn read_records(&mut self) -> Result<bool, Error> {
+        for _ in 0..RECORDS_PER_TURN {
+            if self.hold() {
+                return Ok(false);
+            }
+            match self.follower.events().try_recv() {
+                Ok(event) => self.handle_event(event)?,
+                Err(TryRecvError::Empty) => return Ok(false),
+                Err(TryRecvError::Disconnected) => return Err(Error::FollowerEnded),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether records have to wait because too many derived rows do. Only once sending is allowed:
+    /// while history is read, the journal itself settles them.
+    fn hold(&mut self) -> bool {
+        let full = self.engine.is_live() && self.engine.outbox.len() >= MAX_OUTBOX;
+        if full && !self.is_held {
+            tracing::warn!(
+                waiting = self.engine.outbox.len(),
+                "ingestion takes no derived rows: records wait until it does"
+            );
+        }
+        self.is_held = full;
+        full
+    }
+
+    fn handle_event(&mut self, event: JournalEvent) -> Result<(), Error> {
+        let was_live = self.engine.is_live();
+        match event {
+            JournalEvent::Record { record, batch, source, .. } => self.record(record, &batch, source)?,
+            JournalEvent::Watermark { epoch, earliest, latest } => {
+                self.engine.handle_watermark(epoch, earliest, latest);
+            }
+            JournalEvent::Event(event) => self.handle_log_event(event)?,
+            JournalEvent::Streams(_) => {}
+        }
+        if !was_live && self.engine.is_live() {
+            self.go_live();
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, record: JournalRecord, batch: &Batch, source: Source) -> Result<(), Error> {
+        self.meters.applied(source);
+        let Some(folded) = self.engine.handle_record(&record, batch) else {
+            let limit = self.config.max_streams;
+            tracing::error!(stream = %batch.key, limit, "too many streams: raise max_streams");
+            self.proven.fails("a stream is left out: raise max_streams");
+            return Ok(());
+        };
+        self.report(&folded, &record);
+        self.follower.acknowledge(record.position);
+        if folded.publish {
+            self.meters.derived_rows.increment(folded.derived_rows);
+            let now = self.now();
+            if folded.is_new {
+                self.feed.open(folded.stream, now);
+            }
+            self.feed.batch(&self.engine.state, folded.stream, record.batch, batch.rows.len(), now)?;
+        }
+        Ok(())
+    }
+
+    /// A record that does not prove itself is an error of the journal or of this machine.
+    fn report(&mut self, folded: &Folded, record: &JournalRecord) {
+        if let Some(mismatch) = &folded.mismatch {
+            let position = record.position.0;
+            tracing::error!(%mismatch, position, "a record does not follow from those before it");
+            self.proven.fails(format!("record {position}: {mismatch}"));
+        }
+    }
+
+    fn handle_log_event(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Rewind { from, to, keep } => {
+                tracing::warn!(%from, %to, keep = keep.0, "the journal lost acknowledged records: reading it again");
+                self.restart()?;
+            }
+            Event::Reset { from, to } => {
+                tracing::warn!(%from, %to, "the journal is another one: reading it from its beginning");
+                self.restart()?;
+            }
+            Event::Truncated { range, .. } => {
+                tracing::warn!(%range, "the journal retired records before they were read");
+                self.engine.handle_truncated(Position(range.last().0));
+            }
+            Event::CaughtUp { .. } => self.engine.handle_caught_up(),
+            Event::Health(health) => self.handle_health(health),
+            Event::GapOpened(gap) => {
+                tracing::debug!(range = %gap.range, cause = gap.cause.name(), "journal gap opened");
+            }
+            Event::GapHealed(gap) => tracing::debug!(range = %gap.range, "journal gap healed"),
+        }
+        Ok(())
+    }
+
+    /// Ready means that what is published is current; an engine without its journal is not.
+    fn handle_health(&mut self, health: Health) {
+        tracing::info!(health = health.name(), "journal");
+        match health {
+            Health::Disconnected | Health::Connecting | Health::Stalled => {
+                self.caught_up.fails(format!("the journal is {}", health.name()));
+            }
+            Health::Subscribed | Health::Receiving | Health::Backfilling => {
+                if self.engine.is_live() {
+                    self.caught_up.holds();
+                }
+            }
+        }
+    }
+
+    /// State is never patched: it is read again from the journal's beginning, in silence.
+    fn restart(&mut self) -> Result<(), Error> {
+        self.meters.rewinds.increment(1);
+        self.caught_up.fails("reading the journal again");
+        self.engine = Engine::new(&limits(&self.config), &self.rules, Some(&self.engine));
+        self.feed.reset();
+        self.progress = None;
+        self.follower = follow(&self.config, &self.context)?;
+        Ok(())
+    }
+
+    fn go_live(&mut self) {
+        let now = self.now();
+        let state = &self.engine.state;
+        tracing::info!(streams = state.len(), position = state.position().0, "live");
+        self.feed.go_live(state, now);
+        self.caught_up.holds();
+    }
+
+    fn exchange_derived(&mut self, now: MonoTime) {
+        while let Ok((id, reply)) = self.courier.answers().try_recv() {
+            self.settle(id, reply, now);
+        }
+        let unanswered = self.engine.outbox.handle_timeout(now);
+        if unanswered > 0 {
+            self.meters.derived_retries.increment(unanswered as u64);
+            self.courier.renew();
+        }
+        while let Some(send) = self.engine.outbox.poll_send(now) {
+            self.courier.send(send);
+        }
+    }
+
+    fn settle(&mut self, id: u64, reply: Reply, now: MonoTime) {
+        match self.engine.outbox.handle_reply(id, reply, now) {
+            Outcome::Accepted { rows } => self.meters.derived_rows.increment(rows),
+            Outcome::Again => {
+                self.meters.derived_retries.increment(1);
+                tracing::debug!(?reply, "a derived batch is sent again");
+            }
+            Outcome::GivenUp { rows, code } => {
+                tracing::error!(rows, code, "ingestion refuses derived rows: they are lost");
+            }
+            Outcome::Stale => {}
+        }
+    }
+
+    fn answer_requests(&mut self) -> bool {
+        for _ in 0..REQUESTS_PER_TURN {
+            let Ok(request) = self.server.requests().try_recv() else { return false };
+            let (reply, well_formed) = answer::answer(&self.engine, &request.body);
+            if !well_formed {
+                self.meters.malformed.increment(1);
+            }
+            self.server.replier().send(request.peer, reply);
+        }
+        true
+    }
+
+    fn measure(&mut self) {
+        self.meters.streams.set(self.engine.state.len() as f64);
+        self.meters.late_rows.absolute(self.engine.deriver.late_rows());
+        self.meters.outbox.set(self.engine.outbox.len() as f64);
+        let counts = self.server.counts();
+        self.meters.malformed.increment(counts.malformed.saturating_sub(self.router_counts.malformed));
+        self.meters.refused.increment(counts.refused.saturating_sub(self.router_counts.refused));
+        self.router_counts = counts;
+        let Some(progress) = self.follower.progress() else { return };
+        self.meters.follow(&progress, self.progress.as_ref());
+        self.progress = Some(progress);
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits { window_rows: config.window_rows, max_streams: config.max_streams }
+}
+
+/// The journal is read from its beginning: state lives in memory only.
+fn follow(config: &Config, context: &Context) -> Result<JournalFollower, Error> {
+    let settings = JournalSettings {
+        follower_id: config.follower_id.clone(),
+        context: Some(context.clone()),
+        ..JournalSettings::new(&config.journal, &config.journal_replay, Begin::Earliest)
+    };
+    Ok(JournalFollower::start(settings)?)
+}

@@ -1,0 +1,212 @@
+//! The current state of every stream: a fold of the journal's records.
+//!
+//! It is rebuilt by folding the journal again, never patched. Every record proves itself: its running
+//! digest must be the one that the rows so far and its own give. A record that does not fit is still
+//! taken (the journal is the truth, and clients heal from it too), but it is reported, so that the
+//! engine stops calling itself healthy.
+
+mod page;
+
+use crate::window::Window;
+use gapless_model::{Batch, Digest, Epoch, Flags, Position, Seq, StreamKey, UnixNanos, Watermark};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+pub(crate) use page::PageEntry;
+
+/// Number of a stream in one [`State`], in the order of appearance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StreamIndex(pub(crate) u32);
+
+/// What is known of one stream.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamState {
+    pub(crate) key: StreamKey,
+    /// The topic as text, made once.
+    pub(crate) topic: Arc<str>,
+    pub(crate) latest: Seq,
+    pub(crate) latest_ts: UnixNanos,
+    /// Running digest up to `latest`.
+    pub(crate) digest: Digest,
+    /// Marks of the last batch; its watermarks repeat them, since a screen shows "simulated" always.
+    pub(crate) flags: Flags,
+    window: Window,
+}
+
+/// A record that does not follow from the records before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Mismatch {
+    #[error("{topic}: a record begins at sequence {found}, expected {expected}")]
+    Sequence { topic: Arc<str>, expected: Seq, found: Seq },
+    #[error("{topic}: the digest up to sequence {at} is {found}, the record states {stated}")]
+    Digest { topic: Arc<str>, at: Seq, found: Digest, stated: Digest },
+}
+
+/// All streams as of one journal position.
+#[derive(Debug)]
+pub(crate) struct State {
+    window_rows: usize,
+    max_streams: usize,
+    epoch: Epoch,
+    position: Position,
+    streams: Vec<StreamState>,
+    by_key: HashMap<StreamKey, StreamIndex>,
+    by_topic: BTreeMap<Arc<str>, StreamIndex>,
+}
+
+/// What one record did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Applied {
+    pub(crate) stream: StreamIndex,
+    /// Whether the stream was not known before.
+    pub(crate) is_new: bool,
+    /// Whether rows before this batch are unknown here: the journal's beginning is retired.
+    pub(crate) is_partial: bool,
+    pub(crate) mismatch: Option<Mismatch>,
+}
+
+impl State {
+    pub(crate) fn new(window_rows: usize, max_streams: usize) -> State {
+        State {
+            window_rows,
+            max_streams,
+            epoch: Epoch::UNSTATED,
+            position: Position::NONE,
+            streams: Vec::new(),
+            by_key: HashMap::new(),
+            by_topic: BTreeMap::new(),
+        }
+    }
+
+    /// The journal's epoch, which is that of every stream's watermark.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The last record that was folded in.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    pub(crate) fn get(&self, stream: StreamIndex) -> Option<&StreamState> {
+        self.streams.get(stream.0 as usize)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (StreamIndex, &StreamState)> {
+        (0..).map(StreamIndex).zip(&self.streams)
+    }
+
+    /// The journal states this epoch; an older one is old news.
+    pub(crate) fn hear_epoch(&mut self, epoch: Epoch) {
+        self.epoch = self.epoch.max(epoch);
+    }
+
+    /// Folds one record in. `None` when it would open one stream too many.
+    pub(crate) fn apply(&mut self, position: Position, epoch: Epoch, batch: &Batch) -> Option<Applied> {
+        self.position = position;
+        self.hear_epoch(epoch);
+        let known = self.by_key.get(&batch.key).copied();
+        let stream = match known {
+            Some(stream) => stream,
+            None => self.open(&batch.key)?,
+        };
+        let entry = self.streams.get_mut(stream.0 as usize)?;
+        let is_partial = known.is_none() && batch.start != Seq::FIRST;
+        let mismatch = if is_partial { entry.adopt(batch) } else { entry.fold(batch) };
+        Some(Applied { stream, is_new: known.is_none(), is_partial, mismatch })
+    }
+
+    fn open(&mut self, key: &StreamKey) -> Option<StreamIndex> {
+        if self.streams.len() >= self.max_streams {
+            return None;
+        }
+        let stream = StreamIndex(u32::try_from(self.streams.len()).ok()?);
+        let topic: Arc<str> = key.topic().into();
+        self.by_key.insert(key.clone(), stream);
+        self.by_topic.insert(topic.clone(), stream);
+        self.streams.push(StreamState {
+            key: key.clone(),
+            topic,
+            latest: Seq::NONE,
+            latest_ts: UnixNanos(0),
+            digest: Digest::default(),
+            flags: Flags::NONE,
+            window: Window::new(self.window_rows),
+        });
+        Some(stream)
+    }
+
+    /// How far a stream is.
+    pub(crate) fn watermark(&self, stream: &StreamState) -> Watermark {
+        Watermark {
+            epoch: self.epoch,
+            earliest: Seq::NONE,
+            latest: stream.latest,
+            latest_ts: stream.latest_ts,
+            digest: stream.digest,
+        }
+    }
+}
+
+impl StreamState {
+    fn fold(&mut self, batch: &Batch) -> Option<Mismatch> {
+        let expected = self.latest.next();
+        if batch.start != expected {
+            let mismatch = Mismatch::Sequence { topic: self.topic.clone(), expected, found: batch.start };
+            self.adopt(batch);
+            return Some(mismatch);
+        }
+        let found = self.digest + Digest::of(batch.start, &batch.rows);
+        self.take(batch);
+        let topic = self.topic.clone();
+        (found != batch.digest).then_some(Mismatch::Digest {
+            topic,
+            at: self.latest,
+            found,
+            stated: batch.digest,
+        })
+    }
+
+    /// Takes a batch as it is, because what came before it is not known here.
+    fn adopt(&mut self, batch: &Batch) -> Option<Mismatch> {
+        self.window.clear();
+        self.take(batch);
+        None
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        self.latest = batch.range().last();
+        self.latest_ts = batch.rows.last_ts().unwrap_or(self.latest_ts);
+        self.digest = batch.digest;
+        self.flags = batch.flags;
+        self.window.push(&batch.rows);
+    }
+
+    /// Its last rows as a batch; `None` when none are kept.
+    pub(crate) fn window(&self, epoch: Epoch) -> Option<Batch> {
+        let rows = self.window.rows()?;
+        let start = Seq(self.latest.next().0.saturating_sub(rows.len() as u64));
+        Some(Batch { start, rows, ..self.watermark_batch(epoch, 0) })
+    }
+
+    /// A batch without rows that states where the stream ends.
+    pub(crate) fn watermark_batch(&self, epoch: Epoch, ts_publish_us: i64) -> Batch {
+        Batch {
+            key: self.key.clone(),
+            epoch,
+            start: self.latest.next(),
+            flags: self.flags,
+            ts_publish_us,
+            earliest: Seq::NONE,
+            digest: self.digest,
+            rows: gapless_model::Rows::empty(self.key.kind()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
