@@ -24,8 +24,7 @@ use crate::logs::LogFormat;
 use layer::{Layers, merge};
 
 /// The tables that `gapless.toml` may hold; each process reads its own and leaves the others alone.
-pub const SECTIONS: [&str; 7] =
-    ["ingestion", "live-engine", "backfill", "snapshot-writer", "hub", "dev-server", "gapless"];
+pub const SECTIONS: [&str; 4] = ["ingestion", "live-engine", "backfill", "gapless"];
 
 /// A value that is well-formed but cannot be, alone or beside another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
