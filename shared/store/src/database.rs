@@ -49,10 +49,6 @@ impl Database {
         Ok(Database { connection, owner: self.owner.clone(), path: self.path.clone() })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Runs `work` in a transaction: committed when it succeeds, rolled back when it does not.
     pub(crate) fn transaction<T>(
         &self,

@@ -103,19 +103,27 @@ impl<'a> Decoder<'a> {
 }
 
 fn continues(open: &Batch, start: Seq, mark: &Mark, rows: &Rows) -> bool {
-    let same_names = match (&open.rows, rows) {
-        (Rows::Metrics(a), Rows::Metrics(b)) => a.columns == b.columns,
-        _ => true,
-    };
-    same_names
-        && open.range().end() == start
-        && open.epoch.0 == mark.epoch
-        && open.flags.0 == mark.flags
-        && open.ts_publish_us == mark.ts_publish_us
-        && open.rows.len() + rows.len() <= MAX_ROWS_PER_BATCH
+    let own = Mark { epoch: open.epoch.0, flags: open.flags.0, ts_publish_us: open.ts_publish_us };
+    own == *mark && open.range().end() == start && fits(&open.rows, rows)
 }
 
-fn extend(own: &mut Rows, more: Rows) {
+/// Whether `next` looks like the rest of the batch that `last` is the beginning of.
+pub(crate) fn same_batch(last: &Batch, next: &Batch) -> bool {
+    let mark = |batch: &Batch| (batch.epoch, batch.flags, batch.ts_publish_us);
+    mark(last) == mark(next) && last.range().end() == next.start && fits(&last.rows, &next.rows)
+}
+
+/// Whether rows can go into one batch.
+fn fits(own: &Rows, more: &Rows) -> bool {
+    let same_names = match (own, more) {
+        (Rows::Metrics(own), Rows::Metrics(more)) => own.columns == more.columns,
+        (Rows::Candles(_) | Rows::Metrics(_) | Rows::Warnings(_), _) => true,
+    };
+    same_names && own.len() + more.len() <= MAX_ROWS_PER_BATCH
+}
+
+/// Adds rows of the same kind and the same columns.
+pub(crate) fn extend(own: &mut Rows, more: Rows) {
     match (own, more) {
         (Rows::Candles(own), Rows::Candles(more)) => own.extend(more),
         (Rows::Metrics(own), Rows::Metrics(more)) => {

@@ -5,8 +5,8 @@
 //!
 //! - [`AppStore`]: the client's side. Rows, cursor and gap ledger of every stream change together in one
 //!   transaction, so a crash between any two instructions leaves the rows and the place to go on agreeing.
-//! - `Archive` (one writer) and `ArchiveReader` (many): the server's side. Recent rows in tables,
-//!   older ones in sorted, immutable Parquet partitions, so that a page costs the same at any size.
+//! - [`Archive`] (one writer) and [`ArchiveReader`] (many): the server's side. Recent rows in tables
+//!   of their own, older ones in sorted partitions, so that a page costs the same at any size.
 //!
 //! # Invariants
 //! - One process owns a file: [`StoreError::Owned`] names the owner's process id. DuckDB's own lock is not
@@ -36,6 +36,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod app;
+mod archive;
 mod database;
 mod decode;
 mod encode;
@@ -48,6 +49,9 @@ mod sql;
 
 pub use app::{
     AppReader, AppStore, BlockDigest, Change, Committed, Cursor, GapLine, GapState, StoredDigest, TextTable,
+};
+pub use archive::{
+    Appended, Archive, ArchiveReader, Page, RangeCheck, Retained, Retention, SEAL_ROWS, Sealer,
 };
 pub use database::Options;
 pub use error::StoreError;

@@ -29,7 +29,7 @@ pub(crate) fn rows(kind: Kind, start: u64, count: u64) -> Rows {
     match kind {
         Kind::Candles => Rows::Candles(seqs.map(candle).collect()),
         Kind::Metrics => {
-            let columns: Arc<[String]> = if start % 2 == 0 {
+            let columns: Arc<[String]> = if start.is_multiple_of(2) {
                 Arc::from(["cpu".to_string(), "mem 'x'".to_string()])
             } else {
                 Arc::from(["cpu".to_string(), "mem 'x'".to_string(), "load\"1".to_string()])
@@ -37,7 +37,7 @@ pub(crate) fn rows(kind: Kind, start: u64, count: u64) -> Rows {
             let width = columns.len();
             let value = |seq: u64, at: usize| match at {
                 0 => seq as f64,
-                1 if seq % 3 == 0 => f64::NAN,
+                1 if seq.is_multiple_of(3) => f64::NAN,
                 1 => -0.0,
                 _ => 0.0,
             };

@@ -1,0 +1,350 @@
+//! Reading the archive, on a connection of its own.
+
+use super::Shared;
+use super::directory::{Directory, Entry, Span, native};
+use crate::StoreError;
+use crate::database::Database;
+use crate::decode::Decoder;
+use crate::encode::value_names;
+use crate::error::Doing;
+use gapless_model::{Batch, Digest, Kind, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis, UnixNanos};
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// Rows that one query brings into memory: a page of candles. Rows of other kinds can be large, so
+/// they come in smaller steps.
+const CANDLES_PER_QUERY: u64 = 10_000;
+const WIDE_ROWS_PER_QUERY: u64 = 1_000;
+
+/// Spans that one page touches at most, so that a stream with few rows in each of many partitions costs
+/// no more than another: its pages are shorter.
+const SPANS_PER_PAGE: usize = 8;
+
+/// How often a page is read anew because its table was sorted away in the meantime. Each time one of
+/// perhaps two generations has gone, so three in a row means that something else is wrong.
+const TRIES: usize = 4;
+
+/// Reads pages, directory and watermarks.
+pub struct ArchiveReader {
+    database: Database,
+    shared: Shared,
+}
+
+/// Rows of one stream, contiguous, as they were published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The batches; the first and the last may be cut.
+    pub batches: Vec<Batch>,
+    /// The rows that they hold; empty, where they would be, when there are none.
+    pub served: SeqRange,
+    /// How far the stream is in the archive.
+    pub status: StreamStatus,
+}
+
+/// A range of a stream in one table, with the digest that the sequencer gave it and that of the stored rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RangeCheck {
+    /// Which rows.
+    pub range: SeqRange,
+    /// What the sequencer counted; `None` when it was never stated.
+    pub expected: Option<Digest>,
+    /// What is stored; `None` when rows are missing.
+    pub found: Option<Digest>,
+}
+
+impl RangeCheck {
+    /// Whether nothing speaks against these rows.
+    pub fn is_sound(&self) -> bool {
+        self.found.is_some() && (self.expected.is_none() || self.expected == self.found)
+    }
+}
+
+impl ArchiveReader {
+    pub(super) fn new(database: Database, shared: Shared) -> ArchiveReader {
+        ArchiveReader { database, shared }
+    }
+
+    /// How far `key` is; `None` when it is not known. The server time is left 0 for the caller to set.
+    pub fn status(&self, key: &StreamKey) -> Option<StreamStatus> {
+        self.shared.read(|directory| directory.entry(key).map(|entry| entry.status(UnixMillis(0))))
+    }
+
+    /// The streams whose topic begins with `prefix` and comes after the topic `after`, in the order of their
+    /// topics, at most `limit`; and whether there are more. Server times are left 0.
+    pub fn directory(&self, prefix: &str, after: &str, limit: usize) -> (Vec<StreamStatus>, bool) {
+        self.shared.read(|directory| {
+            let from = prefix.max(after);
+            let mut matching = directory
+                .streams
+                .range::<str, _>((Bound::Included(from), Bound::Unbounded))
+                .filter(|(topic, _)| after.is_empty() || topic.as_str() > after)
+                .take_while(|(topic, _)| topic.starts_with(prefix))
+                .map(|(_, entry)| entry.status(UnixMillis(0)));
+            let page: Vec<StreamStatus> = matching.by_ref().take(limit).collect();
+            (page, matching.next().is_some())
+        })
+    }
+
+    /// Rows of `key` in `range`, from its beginning, at most `limit` rows and about `max_bytes` in memory (at
+    /// least one row). Fewer may come: ask again from where the page ends. What lies outside of what is
+    /// served is left out. `None` when the stream is not known.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when rows are missing or are not those that the sequencer counted,
+    /// [`StoreError::Database`].
+    pub fn page(
+        &self,
+        key: &StreamKey,
+        range: SeqRange,
+        limit: u64,
+        max_bytes: usize,
+    ) -> Result<Option<Page>, StoreError> {
+        self.retrying(|| {
+            let Some((status, wanted, spans, id)) =
+                self.shared.read(|directory| find(directory, key, range, limit))
+            else {
+                return Ok(None);
+            };
+            let mut reading = Reading { key, wanted, bytes: 0, max_bytes, batches: Vec::new() };
+            for span in spans.iter().take(SPANS_PER_PAGE) {
+                if !self.read_span(&mut reading, id, span)? {
+                    break;
+                }
+            }
+            let served = SeqRange::new(wanted.start(), reading.end());
+            let earliest = status.watermark.earliest;
+            let batches = reading.batches.into_iter().map(|batch| Batch { earliest, ..batch }).collect();
+            Ok(Some(Page { batches, served, status }))
+        })
+    }
+
+    /// The first row of `key` that is not older than `ts`; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn seq_at_time(&self, key: &StreamKey, ts: UnixNanos) -> Result<Option<Seq>, StoreError> {
+        let ts = match key.kind() {
+            // A candle is not older than a moment inside its millisecond only if it begins after it.
+            Kind::Candles if ts.0.rem_euclid(1_000_000) != 0 => ts.to_millis().0 + 1,
+            kind => native(kind, ts),
+        };
+        self.retrying(|| {
+            let found = self.shared.read(|directory| {
+                directory.entry(key).map(|entry| (entry.id, entry.served(), entry.spans.clone()))
+            });
+            let Some((id, served, spans)) = found else { return Ok(None) };
+            for span in spans.iter().filter(|span| span.max_ts >= ts) {
+                let range = span.range().intersect(served);
+                if let Some(seq) = self.first_at(key.kind(), id, span, range, "ts", ts)? {
+                    return Ok(Some(seq));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Number and digest of the rows of `key` in `range`, read and added up.
+    ///
+    /// # Errors
+    /// As [`ArchiveReader::page`].
+    pub fn digest(&self, key: &StreamKey, range: SeqRange) -> Result<Option<(u64, Digest)>, StoreError> {
+        let (mut rows, mut digest, mut from) = (0, Digest::default(), range.start());
+        loop {
+            let rest = SeqRange::new(from, range.end());
+            let Some(page) = self.page(key, rest, CANDLES_PER_QUERY, usize::MAX)? else { return Ok(None) };
+            if page.served.is_empty() {
+                return Ok(Some((rows, digest)));
+            }
+            for batch in &page.batches {
+                rows += batch.rows.len() as u64;
+                digest = digest + Digest::of(batch.start, &batch.rows);
+            }
+            from = page.served.end();
+        }
+    }
+
+    /// Reads every row of `key` and compares each table's part with what the sequencer counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn check(&self, key: &StreamKey) -> Result<Vec<RangeCheck>, StoreError> {
+        let spans = self.shared.read(|directory| directory.entry(key).map(|entry| entry.spans.clone()));
+        let mut checks = Vec::new();
+        for span in spans.unwrap_or_default() {
+            let found = match self.digest(key, span.range()) {
+                Ok(found) => found.filter(|(rows, _)| *rows == span.range().len()).map(|(_, digest)| digest),
+                Err(StoreError::Damaged(_)) => None,
+                Err(error) => return Err(error),
+            };
+            checks.push(RangeCheck { range: span.range(), expected: span.digest(), found });
+        }
+        Ok(checks)
+    }
+
+    /// Reads again when a table that the directory named was sorted away before it could be read.
+    fn retrying<T>(&self, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let version = || self.shared.read(|directory| directory.version);
+        let mut before = version();
+        for _ in 1..TRIES {
+            match read() {
+                Err(StoreError::Database { .. }) if version() != before => before = version(),
+                result => return result,
+            }
+        }
+        read()
+    }
+
+    /// Reads the part of `span` that is wanted; `false` when the page is full.
+    fn read_span(&self, reading: &mut Reading<'_>, id: u32, span: &Span) -> Result<bool, StoreError> {
+        let step = match reading.key.kind() {
+            Kind::Candles => CANDLES_PER_QUERY,
+            Kind::Metrics | Kind::Warnings => WIDE_ROWS_PER_QUERY,
+        };
+        loop {
+            let rest = SeqRange::new(reading.end(), reading.wanted.end()).intersect(span.range());
+            if rest.is_empty() {
+                return Ok(true);
+            }
+            if reading.bytes >= reading.max_bytes {
+                return Ok(false);
+            }
+            let block = SeqRange::of_len(rest.start(), step).intersect(rest);
+            reading.take(block, self.block(reading.key, id, span, block)?)?;
+        }
+    }
+
+    fn block(
+        &self,
+        key: &StreamKey,
+        id: u32,
+        span: &Span,
+        block: SeqRange,
+    ) -> Result<Vec<Batch>, StoreError> {
+        let doing = "read a page";
+        let query = format!(
+            "SELECT seq, epoch, flags, ts_publish_us, digest, {} FROM {} \
+             WHERE stream = {id} AND seq >= {} AND seq < {} ORDER BY seq",
+            value_names(key.kind()).join(", "),
+            span.place.table(key.kind()),
+            block.start(),
+            block.end()
+        );
+        let mut statement = self.database.connection.prepare(&query).doing(doing)?;
+        let names = |number: u32| -> Option<Arc<[String]>> {
+            self.shared.read(|directory| directory.column_sets.get(number as usize).cloned())
+        };
+        let mut decoder = Decoder::new(key, &names);
+        for chunk in statement.query_arrow([]).doing(doing)? {
+            decoder.push(&chunk)?;
+        }
+        Ok(decoder.finish())
+    }
+
+    /// The first row of a span whose `column` is not below `bound`.
+    fn first_at(
+        &self,
+        kind: Kind,
+        id: u32,
+        span: &Span,
+        range: SeqRange,
+        column: &str,
+        bound: i64,
+    ) -> Result<Option<Seq>, StoreError> {
+        let query = format!(
+            "SELECT min(seq) FROM {} WHERE stream = {id} AND seq >= {} AND seq < {} AND {column} >= {bound}",
+            span.place.table(kind),
+            range.start(),
+            range.end()
+        );
+        let seq: Option<u64> = self
+            .database
+            .connection
+            .query_row(&query, [], |row| row.get(0))
+            .doing("find a row by its time")?;
+        Ok(seq.map(Seq))
+    }
+}
+
+/// A page under way.
+struct Reading<'a> {
+    key: &'a StreamKey,
+    wanted: SeqRange,
+    bytes: usize,
+    max_bytes: usize,
+    batches: Vec<Batch>,
+}
+
+impl Reading<'_> {
+    /// The sequence after the last row read.
+    fn end(&self) -> Seq {
+        self.batches.last().map_or(self.wanted.start(), |batch| batch.range().end())
+    }
+
+    /// Takes in the rows of `block`, every one of which must be there.
+    fn take(&mut self, block: SeqRange, batches: Vec<Batch>) -> Result<(), StoreError> {
+        for batch in batches {
+            if batch.start != self.end() {
+                return Err(self.damaged(SeqRange::new(self.end(), batch.start)));
+            }
+            check_digest(self.batches.last(), &batch)?;
+            self.bytes = self.bytes.saturating_add(batch.rows.approx_bytes());
+            self.push(batch);
+        }
+        if self.end() == block.end() {
+            Ok(())
+        } else {
+            Err(self.damaged(SeqRange::new(self.end(), block.end())))
+        }
+    }
+
+    /// Two parts of one published batch, cut by the end of a query, become one again.
+    fn push(&mut self, batch: Batch) {
+        match self.batches.last_mut() {
+            Some(last) if belongs(last, &batch) => {
+                last.digest = batch.digest;
+                crate::decode::extend(&mut last.rows, batch.rows);
+            }
+            _ => self.batches.push(batch),
+        }
+    }
+
+    fn damaged(&self, missing: SeqRange) -> StoreError {
+        StoreError::Damaged(format!("{}: rows {missing} are missing from the archive", self.key))
+    }
+}
+
+fn belongs(last: &Batch, next: &Batch) -> bool {
+    last.digest == Digest::default() && crate::decode::same_batch(last, next)
+}
+
+/// The running digests of neighbours differ by the rows in between.
+fn check_digest(last: Option<&Batch>, batch: &Batch) -> Result<(), StoreError> {
+    let Some(last) = last else { return Ok(()) };
+    if last.digest == Digest::default() || batch.digest == Digest::default() {
+        return Ok(());
+    }
+    let found = last.digest + Digest::of(batch.start, &batch.rows);
+    if found == batch.digest {
+        return Ok(());
+    }
+    Err(StoreError::Damaged(format!(
+        "{}: rows {} are not those that were sequenced",
+        batch.key,
+        batch.range()
+    )))
+}
+
+/// What a page needs to know: the stream's state, the rows wanted, the spans that hold them, its number.
+fn find(
+    directory: &Directory,
+    key: &StreamKey,
+    range: SeqRange,
+    limit: u64,
+) -> Option<(StreamStatus, SeqRange, Vec<Span>, u32)> {
+    let entry: &Entry = directory.entry(key)?;
+    let wanted = range.intersect(entry.served());
+    let wanted = SeqRange::of_len(wanted.start(), wanted.len().min(limit));
+    let at = entry.spans.partition_point(|span| span.last < wanted.start());
+    let spans = entry.spans.iter().skip(at).take_while(|span| span.first < wanted.end());
+    Some((entry.status(UnixMillis(0)), wanted, spans.take(SPANS_PER_PAGE).copied().collect(), entry.id))
+}

@@ -1,0 +1,135 @@
+//! The tables of an archive.
+
+use crate::StoreError;
+use crate::database::Database;
+use crate::error::Doing;
+use duckdb::Connection;
+use gapless_model::{Epoch, Kind, Position};
+
+/// Counts up when a table changes; a newer number in a file is refused, an older one would be migrated.
+const LAYOUT: u32 = 1;
+
+/// `streams.base_*` is what is known of a stream apart from its rows, so that a stream whose rows are all
+/// retired keeps its sequence.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS state (position UBIGINT NOT NULL, epoch UBIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS streams (
+    id UINTEGER NOT NULL, topic VARCHAR NOT NULL, earliest UBIGINT NOT NULL,
+    base_seq UBIGINT NOT NULL, base_ts BIGINT NOT NULL, base_digest UBIGINT
+);
+CREATE TABLE IF NOT EXISTS epochs (stream UINTEGER NOT NULL, epoch UBIGINT NOT NULL, first_seq UBIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS column_sets (id UINTEGER NOT NULL, names VARCHAR[] NOT NULL);
+CREATE TABLE IF NOT EXISTS segments (
+    kind VARCHAR NOT NULL, partition_id UBIGINT NOT NULL, stream UINTEGER NOT NULL,
+    first_seq UBIGINT NOT NULL, last_seq UBIGINT NOT NULL,
+    min_ts BIGINT NOT NULL, max_ts BIGINT NOT NULL, last_ts BIGINT NOT NULL,
+    min_publish_us BIGINT NOT NULL, max_publish_us BIGINT NOT NULL,
+    digest UBIGINT, last_digest UBIGINT
+);
+";
+
+/// Columns of a hot table and of a partition, around the values of the kind.
+pub(super) const COMMON: [&str; 6] = ["stream", "seq", "epoch", "flags", "ts_publish_us", "digest"];
+
+/// Where rows lie: the number is that of the generation, also of the partition made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
+    Hot(u64),
+    Sealed(u64),
+}
+
+impl Place {
+    pub(super) fn table(self, kind: Kind) -> String {
+        match self {
+            Place::Hot(number) => format!("hot_{kind}_{number}"),
+            Place::Sealed(number) => format!("part_{kind}_{number}"),
+        }
+    }
+
+    fn of_table(name: &str) -> Option<(Kind, Place)> {
+        let mut parts = name.splitn(3, '_');
+        let (role, kind, number) = (parts.next()?, parts.next()?, parts.next()?);
+        let (kind, number) = (kind.parse().ok()?, number.parse().ok()?);
+        match role {
+            "hot" => Some((kind, Place::Hot(number))),
+            "part" => Some((kind, Place::Sealed(number))),
+            _ => None,
+        }
+    }
+}
+
+/// Creates what a new archive needs.
+pub(super) fn create(database: &Database) -> Result<(), StoreError> {
+    let doing = "create the archive's tables";
+    database.check_layout(LAYOUT)?;
+    database.connection.execute_batch(TABLES).doing(doing)?;
+    let lines: u64 =
+        database.connection.query_row("SELECT count(*) FROM state", [], |row| row.get(0)).doing(doing)?;
+    if lines == 0 {
+        database.connection.execute_batch("INSERT INTO state VALUES (0, 0)").doing(doing)?;
+    }
+    Ok(())
+}
+
+/// Creates a generation's table, unless it is there.
+pub(super) fn create_hot(connection: &Connection, kind: Kind, generation: u64) -> Result<(), StoreError> {
+    let values = match kind {
+        Kind::Candles => {
+            "ts BIGINT NOT NULL, open DOUBLE NOT NULL, high DOUBLE NOT NULL, low DOUBLE NOT NULL, \
+             close DOUBLE NOT NULL, volume DOUBLE NOT NULL"
+        }
+        Kind::Metrics => "ts BIGINT NOT NULL, names UINTEGER NOT NULL, vals DOUBLE[] NOT NULL",
+        Kind::Warnings => {
+            "ts BIGINT NOT NULL, severity VARCHAR NOT NULL, code VARCHAR NOT NULL, subject VARCHAR NOT NULL, \
+             message VARCHAR NOT NULL"
+        }
+    };
+    let statement = format!(
+        "CREATE TABLE IF NOT EXISTS {} (stream UINTEGER NOT NULL, seq UBIGINT NOT NULL, epoch UBIGINT NOT NULL, \
+         flags UINTEGER NOT NULL, ts_publish_us BIGINT NOT NULL, digest UBIGINT, {values})",
+        Place::Hot(generation).table(kind)
+    );
+    connection.execute_batch(&statement).doing("create a hot table")
+}
+
+/// Every hot table and partition, in the order of their numbers.
+pub(super) fn places(connection: &Connection) -> Result<Vec<(Kind, Place)>, StoreError> {
+    let doing = "list the archive's tables";
+    let query = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal \
+                 AND database_name = current_database()";
+    let mut statement = connection.prepare(query).doing(doing)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0)).doing(doing)?;
+    let mut places = Vec::new();
+    for name in names {
+        places.extend(Place::of_table(&name.doing(doing)?));
+    }
+    places.sort();
+    Ok(places)
+}
+
+/// Drops hot tables whose partition is there: sealing was interrupted after its commit.
+pub(super) fn drop_sealed(connection: &Connection) -> Result<(), StoreError> {
+    let places = places(connection)?;
+    for (kind, place) in &places {
+        if let Place::Hot(number) = place
+            && places.contains(&(*kind, Place::Sealed(*number)))
+        {
+            drop_table(connection, *kind, *place)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn drop_table(connection: &Connection, kind: Kind, place: Place) -> Result<(), StoreError> {
+    let statement = format!("DROP TABLE IF EXISTS {}", place.table(kind));
+    connection.execute_batch(&statement).doing("drop a table")
+}
+
+pub(super) fn write_state(
+    connection: &Connection,
+    position: Position,
+    epoch: Epoch,
+) -> Result<(), StoreError> {
+    let statement = format!("UPDATE state SET position = {position}, epoch = {epoch}");
+    connection.execute_batch(&statement).doing("write the position")
+}
