@@ -1,0 +1,236 @@
+//! Sends rows into Gapless, so that each is there exactly once whatever fails in between.
+
+mod driver;
+mod gate;
+mod lane;
+mod receipt;
+mod settings;
+mod window;
+
+pub use receipt::{Receipt, Refused};
+pub use settings::{
+    DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_IN_FLIGHT_PER_STREAM, DEFAULT_MAX_BATCHES,
+    DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, ProducerSettings,
+};
+pub use window::ProducerCounts;
+
+use crate::Error;
+use crate::ask::Asker;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use driver::{Driver, Submission};
+use gapless_model::{Batch, StreamKey};
+use gapless_transport::{Context, Requester, RequesterSettings, TransportError, Waker, wake_pair};
+use gapless_wire::{Message, ProducerStatusRequest, ProducerStatusResponse, encode_message};
+use gate::{Gate, Pass};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use window::Window;
+
+/// Sends batches to ingestion with a bounded number of them unacknowledged.
+///
+/// [`Producer::send`] returns as soon as there is room; trouble is retried in the background, in order,
+/// until ingestion has the batch. [`Producer::flush`] waits until everything sent is in the journal.
+/// Dropping it gives up what is not acknowledged: flush first.
+///
+/// ```no_run
+/// # use gapless::{Batch, Candle, Client, Flags, Rows, StreamKey, UnixMillis};
+/// # use std::time::Duration;
+/// let producer = Client::default().producer("my-feed")?;
+/// let key: StreamKey = "candles.mine.BTC-USD.1m".parse()?;
+/// let candle = Candle { ts: UnixMillis(1_700_000_000_000), open: 1.0, high: 2.0, low: 1.0, close: 2.0, volume: 0.5 };
+/// let ticket = producer.send(Batch::unsequenced(key, Flags::NONE, Rows::Candles(vec![candle])), Duration::from_secs(1))?;
+/// println!("in the journal as {}", ticket.wait(Duration::from_secs(5))?.range);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Producer {
+    context: Context,
+    settings: ProducerSettings,
+    submissions: Option<Sender<Submission>>,
+    waker: Waker,
+    gate: Arc<Gate>,
+    counts: Arc<Mutex<ProducerCounts>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Producer {
+    /// Starts a producer. It does not wait for ingestion to be there.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the id cannot be one; [`Error::Transport`] when no socket can be opened.
+    pub fn start(context: &Context, settings: ProducerSettings) -> Result<Producer, Error> {
+        check_id(&settings.producer_id)?;
+        let requester = Requester::connect(context, &settings.endpoint, RequesterSettings::default())?;
+        let (waker, wake) = wake_pair()?;
+        // The gate admits no more batches than this, so handing one over never waits.
+        let (submissions, from_callers) = bounded(settings.max_batches.max(1));
+        let gate = Arc::new(Gate::new(settings.max_batches, settings.max_bytes));
+        let counts = Arc::new(Mutex::default());
+        let driver = Driver {
+            window: Window::new(settings.clone(), fastrand::u64(..)),
+            requester,
+            submissions: from_callers,
+            wake,
+            gate: gate.clone(),
+            counts: counts.clone(),
+            started: Instant::now(),
+        };
+        let thread =
+            std::thread::Builder::new().name("gapless-producer".into()).spawn(move || driver.run()).map_err(
+                |error| TransportError::Thread { name: "gapless-producer", reason: error.to_string() },
+            )?;
+        Ok(Producer {
+            context: context.clone(),
+            settings,
+            submissions: Some(submissions),
+            waker,
+            gate,
+            counts,
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands a batch over, waiting for room in the window at most `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] when there was no room: the batch was not taken, send it again.
+    /// [`Error::Usage`] when its rows are not valid. [`Error::Closed`] when the producer has failed.
+    pub fn send(&self, batch: Batch, timeout: Duration) -> Result<Ticket, Error> {
+        self.send_as(Numbering::Next, batch, timeout)
+    }
+
+    /// [`Producer::send`] with a number of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Producer::send`]; a number of 0 is [`Error::Usage`].
+    pub fn send_as(&self, numbering: Numbering, batch: Batch, timeout: Duration) -> Result<Ticket, Error> {
+        if numbering == Numbering::Explicit(0) {
+            return Err(Error::Usage("a batch number of 0 means \"not numbered\": count from 1".into()));
+        }
+        batch.rows.validate().map_err(|error| Error::Usage(format!("{}: {error}", batch.key)))?;
+        let key = batch.key.clone();
+        let bytes = encode_message(&Message::Batch(batch), "");
+        self.admit(self.gate.enter(bytes.len(), timeout), timeout)?;
+        let (waiting, settled) = bounded(1);
+        let submission = Submission { key: key.clone(), numbering, bytes, waiting };
+        let submissions = self.submissions.as_ref().ok_or(Error::Closed)?;
+        submissions.send(submission).map_err(|_| Error::Closed)?;
+        self.waker.wake();
+        Ok(Ticket { settled })
+    }
+
+    /// Waits until everything that was sent is in the journal, at most `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] when batches are still unacknowledged: they stay, and go on being sent.
+    /// [`Error::Batch`] for the first batch that was refused since the last flush.
+    pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
+        self.admit(self.gate.drained(timeout), timeout)
+    }
+
+    /// Flushes and ends.
+    ///
+    /// # Errors
+    /// As [`Producer::flush`]; the producer has ended all the same.
+    pub fn close(self, timeout: Duration) -> Result<(), Error> {
+        self.flush(timeout)
+    }
+
+    /// How far this producer got on a stream, asked of ingestion: where to resume.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when ingestion does not answer within `timeout`.
+    pub fn status(&self, key: &StreamKey, timeout: Duration) -> Result<ProducerStatusResponse, Error> {
+        let mut asker = Asker::new(&self.context, crate::Service::Ingestion, &self.settings.endpoint)?;
+        producer_status(&mut asker, &self.settings.producer_id, key, timeout)
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> ProducerCounts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(&self, pass: Pass, waited: Duration) -> Result<(), Error> {
+        match pass {
+            Pass::Open => Ok(()),
+            Pass::Closed => Err(Error::Closed),
+            Pass::Refused(refused) => Err(refused.into()),
+            Pass::TimedOut { pending, trouble } if trouble.is_empty() => {
+                Err(Error::TimedOut { pending, waited, trouble })
+            }
+            Pass::TimedOut { pending, trouble } => {
+                Err(Error::TimedOut { pending, waited, trouble: format!(" ({trouble})") })
+            }
+        }
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.submissions = None;
+        self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One batch's way into the journal.
+#[derive(Debug)]
+pub struct Ticket {
+    settled: Receiver<Result<Receipt, Refused>>,
+}
+
+impl Ticket {
+    /// Waits until the batch is in the journal, at most `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] while it is not: wait again. [`Error::Batch`] when it never will be.
+    pub fn wait(&self, timeout: Duration) -> Result<Receipt, Error> {
+        match self.settled.recv_timeout(timeout) {
+            Ok(result) => Ok(result?),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(Error::TimedOut { pending: 1, waited: timeout, trouble: String::new() })
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Closed),
+        }
+    }
+
+    /// The outcome if it is known by now; it is told once.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] when the batch was refused.
+    pub fn poll(&self) -> Result<Option<Receipt>, Error> {
+        self.settled.try_recv().ok().transpose().map_err(Error::from)
+    }
+}
+
+/// How far `producer_id` got on a stream.
+pub(crate) fn producer_status(
+    asker: &mut Asker,
+    producer_id: &str,
+    key: &StreamKey,
+    timeout: Duration,
+) -> Result<ProducerStatusResponse, Error> {
+    let question = ProducerStatusRequest { producer_id: producer_id.into(), key: key.clone() };
+    match asker.ask(&Message::ProducerStatusRequest(question), timeout)? {
+        Message::ProducerStatusResponse(status) => Ok(status),
+        other => Err(asker.unexpected(&other)),
+    }
+}
+
+fn check_id(id: &str) -> Result<(), Error> {
+    let usable =
+        !id.is_empty() && id.len() <= gapless_wire::MAX_ID_BYTES && id.bytes().all(|b| b.is_ascii_graphic());
+    if usable {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "producer id {id:?} is not usable: 1 to 128 printable ASCII characters without spaces"
+    )))
+}
+
+#[cfg(test)]
+mod tests;

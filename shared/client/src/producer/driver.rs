@@ -1,0 +1,180 @@
+//! The thread that owns the producer's socket: moves bytes between it and the [`Window`], decides nothing.
+
+use super::gate::Gate;
+use super::window::{Output, Window};
+use super::{Numbering, Receipt, Refused};
+use crate::{Error, ProducerCounts};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use gapless_model::{MonoTime, StreamKey};
+use gapless_transport::{Requester, Sent, Source, WakeReceiver, wait_any};
+use gapless_wire::{Envelope, ErrorCode, ErrorResponse, Limits, Message, decode, encode_message};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Replies handled per turn before new batches are looked at.
+const REPLIES_PER_TURN: usize = 256;
+/// Batches taken per turn before replies are looked at.
+const BATCHES_PER_TURN: usize = 256;
+
+/// Who waits for one batch.
+pub(super) type Waiting = Sender<Result<Receipt, Refused>>;
+
+/// A batch on its way to the driver.
+#[derive(Debug)]
+pub(super) struct Submission {
+    pub(super) key: StreamKey,
+    pub(super) numbering: Numbering,
+    pub(super) bytes: Vec<u8>,
+    pub(super) waiting: Waiting,
+}
+
+/// The state of the driver's thread.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) window: Window<Waiting>,
+    pub(super) requester: Requester,
+    pub(super) submissions: Receiver<Submission>,
+    pub(super) wake: WakeReceiver,
+    pub(super) gate: Arc<Gate>,
+    pub(super) counts: Arc<Mutex<ProducerCounts>>,
+    pub(super) started: Instant,
+}
+
+impl Driver {
+    /// Runs until the producer is dropped. Batches that are still unacknowledged then are given up.
+    pub(super) fn run(mut self) {
+        if let Err(error) = self.serve() {
+            tracing::error!(%error, "producer stopped");
+            self.gate.trouble(error.to_string());
+        }
+        self.give_up();
+        self.gate.close();
+    }
+
+    fn serve(&mut self) -> Result<(), Error> {
+        loop {
+            self.wake.clear();
+            if !self.take_submissions() {
+                return Ok(());
+            }
+            self.take_replies()?;
+            let now = self.now();
+            if self.window.poll_timeout().is_some_and(|(due, _)| due <= now) {
+                self.window.handle_timeout(now);
+            }
+            let full = self.act()?;
+            *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.window.counts();
+            self.wait(full)?;
+        }
+    }
+
+    /// Whether the producer is still there.
+    fn take_submissions(&mut self) -> bool {
+        for _ in 0..BATCHES_PER_TURN {
+            match self.submissions.try_recv() {
+                Ok(new) => {
+                    let now = self.now();
+                    self.window.push(&new.key, new.numbering, new.bytes, new.waiting, now);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    fn take_replies(&mut self) -> Result<(), Error> {
+        for _ in 0..REPLIES_PER_TURN {
+            let Some(frame) = self.requester.try_receive()? else { return Ok(()) };
+            match decode(&frame, &Limits::reply()) {
+                Ok(envelope) => self.take_reply(&envelope),
+                Err(error) => tracing::warn!(%error, "ingestion answered something unusable"),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_reply(&mut self, Envelope { correlation_id, message, .. }: &Envelope) {
+        let now = self.now();
+        match message {
+            Message::IngestAck(ack) => {
+                self.gate.trouble(String::new());
+                self.window.handle_ack(correlation_id, ack, now);
+            }
+            Message::IngestNack(nack) => {
+                self.gate.trouble(nack.error.to_string());
+                self.window.handle_nack(correlation_id, nack, now);
+            }
+            Message::ProducerStatusResponse(status) => {
+                self.window.handle_status(correlation_id, status.last_producer_sequence, now);
+            }
+            Message::Error(error) => {
+                self.gate.trouble(error.to_string());
+                self.window.handle_error(correlation_id, error, now);
+            }
+            _ => tracing::warn!("ingestion sent an answer that fits no question"),
+        }
+    }
+
+    /// Does what the window says; whether the socket's queue was full.
+    fn act(&mut self) -> Result<bool, Error> {
+        let mut full = false;
+        while let Some(output) = self.window.poll_output() {
+            let (message, correlation) = match output {
+                Output::Send { correlation, batch } => (Message::IngestBatch(batch), correlation),
+                Output::Ask { correlation, request } => {
+                    (Message::ProducerStatusRequest(request), correlation)
+                }
+                Output::Settle { ticket, bytes, result } => {
+                    self.settle(&ticket, bytes, result);
+                    continue;
+                }
+            };
+            // What a full queue does not take counts as sent and lost: its reply will be overdue.
+            full |= self.requester.send(encode_message(&message, &correlation))? == Sent::Full;
+        }
+        Ok(full)
+    }
+
+    fn settle(&self, waiting: &Waiting, bytes: usize, result: Result<Receipt, Refused>) {
+        let refused = result.as_ref().err().cloned();
+        // Nobody may be waiting for it, which is fine.
+        let _ = waiting.try_send(result);
+        self.gate.leave(bytes, refused);
+    }
+
+    fn wait(&self, full: bool) -> Result<(), Error> {
+        if !self.submissions.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let mut timeout = self.window.poll_timeout().map(|(due, _)| due.since(now));
+        if full {
+            timeout = Some(timeout.unwrap_or(Duration::MAX).min(Duration::from_millis(50)));
+        }
+        wait_any([Source::Requester(&self.requester), Source::Wake(&self.wake)], timeout)?;
+        Ok(())
+    }
+
+    fn give_up(&mut self) {
+        let pending = self.window.pending();
+        if pending > 0 {
+            tracing::warn!(pending, "producer closed before these batches were acknowledged");
+        }
+        let error = ErrorResponse {
+            code: ErrorCode::NOT_READY,
+            message: "the producer was closed before the batch was acknowledged".into(),
+            retry_after_ms: 0,
+        };
+        self.window.fail_all(&error);
+        while let Some(output) = self.window.poll_output() {
+            if let Output::Settle { ticket, bytes, result } = output {
+                self.settle(&ticket, bytes, result);
+            }
+        }
+    }
+
+    fn now(&self) -> MonoTime {
+        MonoTime(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}

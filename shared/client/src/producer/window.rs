@@ -1,0 +1,303 @@
+//! Which batch goes out next, and what a reply means: the pure half of the producer.
+//!
+//! Inputs are batches, replies and the time; outputs are requests to send and tickets to settle. There
+//! is one [`Lane`] per stream, since ingestion deduplicates per producer and stream; the bounds are
+//! shared.
+
+use super::lane::{Lane, Phase};
+use super::{Numbering, OnForgotten, ProducerSettings, Receipt, Refused};
+use crate::backoff::Backoff;
+use gapless_model::{MonoTime, StreamKey};
+use gapless_wire::{ErrorCode, ErrorResponse, IngestAck, IngestBatch, IngestNack, ProducerStatusRequest};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+/// What the driver shall do.
+#[derive(Debug)]
+pub(crate) enum Output<T> {
+    /// Send a batch.
+    Send { correlation: String, batch: IngestBatch },
+    /// Ask where the producer stands.
+    Ask { correlation: String, request: ProducerStatusRequest },
+    /// A batch is through, or never will be.
+    Settle { ticket: T, bytes: usize, result: Result<Receipt, Refused> },
+}
+
+/// What the producer has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProducerCounts {
+    /// Batches that were acknowledged.
+    pub acknowledged: u64,
+    /// Of those, how many had been there already.
+    pub duplicates: u64,
+    /// Batches that were sent again.
+    pub resent: u64,
+    /// Batches that ingestion refused for good.
+    pub refused: u64,
+    /// How often ingestion had forgotten what it had acknowledged, and this side went on from there.
+    pub resyncs: u64,
+}
+
+/// The unacknowledged batches of every stream.
+#[derive(Debug)]
+pub(crate) struct Window<T> {
+    settings: ProducerSettings,
+    backoff: Backoff,
+    lanes: Vec<Lane<T>>,
+    index: HashMap<StreamKey, usize>,
+    outputs: VecDeque<Output<T>>,
+    counts: ProducerCounts,
+}
+
+impl<T> Window<T> {
+    pub(crate) fn new(settings: ProducerSettings, seed: u64) -> Window<T> {
+        let backoff = Backoff::new(settings.backoff_min, settings.backoff_max, seed);
+        Window {
+            settings,
+            backoff,
+            lanes: Vec::new(),
+            index: HashMap::new(),
+            outputs: VecDeque::new(),
+            counts: ProducerCounts::default(),
+        }
+    }
+
+    /// What happened so far.
+    pub(crate) fn counts(&self) -> ProducerCounts {
+        self.counts
+    }
+
+    /// How many batches wait for an acknowledgement.
+    pub(crate) fn pending(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.queue.len()).sum()
+    }
+
+    /// The next thing to do.
+    pub(crate) fn poll_output(&mut self) -> Option<Output<T>> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Window::handle_timeout`] at the latest.
+    pub(crate) fn poll_timeout(&self) -> Option<(MonoTime, &'static str)> {
+        self.lanes.iter().filter_map(|lane| self.lane_deadline(lane)).min_by_key(|(at, _)| *at)
+    }
+
+    /// Takes a batch of `key`.
+    pub(crate) fn push(
+        &mut self,
+        key: &StreamKey,
+        numbering: Numbering,
+        bytes: Vec<u8>,
+        ticket: T,
+        now: MonoTime,
+    ) {
+        let at = *self.index.entry(key.clone()).or_insert_with(|| {
+            self.lanes.push(Lane::new(key.clone()));
+            self.lanes.len() - 1
+        });
+        self.lanes[at].push(numbering, bytes, ticket);
+        self.advance(at, now);
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
+        for at in 0..self.lanes.len() {
+            let lane = &mut self.lanes[at];
+            match lane.phase {
+                Phase::Unknown { asked: Some(due) } if due <= now => {
+                    lane.phase = Phase::Unknown { asked: None };
+                    self.retry_later(at, 0, now);
+                }
+                Phase::Open if lane.reply_due.is_some_and(|due| due <= now) => self.retry_later(at, 0, now),
+                Phase::Unknown { .. } | Phase::Open => {}
+            }
+            self.advance(at, now);
+        }
+    }
+
+    /// Ingestion said where the producer stands.
+    pub(crate) fn handle_status(&mut self, correlation: &str, last: u64, now: MonoTime) {
+        let Some((at, _, _)) = self.locate(correlation) else { return };
+        if self.lanes[at].phase != Phase::Open {
+            self.lanes[at].open(last);
+            self.advance(at, now);
+        }
+    }
+
+    /// A batch is in the journal.
+    pub(crate) fn handle_ack(&mut self, correlation: &str, ack: &IngestAck, now: MonoTime) {
+        let Some((at, _, number)) = self.locate(correlation) else { return };
+        let lane = &mut self.lanes[at];
+        let Some(item) = lane.take(number) else { return };
+        lane.confirmed = lane.confirmed.max(number);
+        lane.failures = 0;
+        lane.reply_due = (lane.in_flight > 0).then(|| now.after(self.settings.reply_timeout));
+        self.counts.acknowledged += 1;
+        self.counts.duplicates += u64::from(ack.duplicate);
+        let receipt = Receipt::new(lane.key.clone(), number, ack);
+        self.outputs.push_back(Output::Settle {
+            ticket: item.ticket,
+            bytes: item.bytes.len(),
+            result: Ok(receipt),
+        });
+        self.advance(at, now);
+    }
+
+    /// A batch was not taken.
+    pub(crate) fn handle_nack(&mut self, correlation: &str, nack: &IngestNack, now: MonoTime) {
+        let Some((at, round, number)) = self.locate(correlation) else { return };
+        if self.lanes[at].round != round {
+            return;
+        }
+        match nack.error.code {
+            ErrorCode::CONFLICT if nack.expected_previous < number => {
+                self.follow_ingestion(at, nack.expected_previous, nack, now);
+            }
+            code if is_passing(code) => self.retry_later(at, nack.error.retry_after_ms, now),
+            _ => self.refuse(at, number, nack, now),
+        }
+        self.advance(at, now);
+    }
+
+    /// An answer that is neither: the question about the producer, or a batch, was refused as a whole.
+    pub(crate) fn handle_error(&mut self, correlation: &str, error: &ErrorResponse, now: MonoTime) {
+        let Some((at, _, number)) = self.locate(correlation) else { return };
+        if number == 0 {
+            self.lanes[at].phase = Phase::Unknown { asked: None };
+            self.retry_later(at, error.retry_after_ms, now);
+            return;
+        }
+        let nack = IngestNack { producer_sequence: number, error: error.clone(), expected_previous: 0 };
+        self.handle_nack(correlation, &nack, now);
+    }
+
+    /// Gives up on everything.
+    pub(crate) fn fail_all(&mut self, error: &ErrorResponse) {
+        for lane in &mut self.lanes {
+            lane.go_back(lane.not_before);
+            for item in lane.queue.drain(..) {
+                let refused = Refused { key: lane.key.clone(), number: item.number, error: error.clone() };
+                let bytes = item.bytes.len();
+                self.outputs.push_back(Output::Settle { ticket: item.ticket, bytes, result: Err(refused) });
+            }
+        }
+    }
+
+    fn lane_deadline(&self, lane: &Lane<T>) -> Option<(MonoTime, &'static str)> {
+        if lane.queue.is_empty() {
+            return None;
+        }
+        match lane.phase {
+            Phase::Unknown { asked: Some(due) } => Some((due, "producer status overdue")),
+            Phase::Unknown { asked: None } => Some((lane.not_before, "ask for the producer status")),
+            Phase::Open => match lane.reply_due {
+                Some(due) => Some((due, "acknowledgement overdue")),
+                None => Some((lane.not_before, "send again")),
+            },
+        }
+    }
+
+    /// Sends what may be sent now.
+    fn advance(&mut self, at: usize, now: MonoTime) {
+        let lane = &mut self.lanes[at];
+        if lane.queue.is_empty() || now < lane.not_before {
+            return;
+        }
+        match lane.phase {
+            Phase::Unknown { asked: Some(_) } => {}
+            Phase::Unknown { asked: None } => {
+                lane.phase = Phase::Unknown { asked: Some(now.after(self.settings.reply_timeout)) };
+                let request = ProducerStatusRequest {
+                    producer_id: self.settings.producer_id.clone(),
+                    key: lane.key.clone(),
+                };
+                self.outputs.push_back(Output::Ask { correlation: correlation(at, lane.round, 0), request });
+            }
+            Phase::Open => self.send(at, now),
+        }
+    }
+
+    fn send(&mut self, at: usize, now: MonoTime) {
+        let lane = &mut self.lanes[at];
+        let room = self.settings.in_flight_per_stream.saturating_sub(lane.in_flight);
+        let mut sent = 0;
+        for item in lane.queue.iter_mut().skip(lane.in_flight).take(room) {
+            let batch = IngestBatch {
+                producer_id: self.settings.producer_id.clone(),
+                producer_sequence: item.number,
+                // Its own number says that there is none before it.
+                previous_producer_sequence: if item.previous == 0 { item.number } else { item.previous },
+                batch: item.bytes.clone(),
+            };
+            self.outputs
+                .push_back(Output::Send { correlation: correlation(at, lane.round, item.number), batch });
+            self.counts.resent += u64::from(item.sent);
+            item.sent = true;
+            sent += 1;
+        }
+        lane.in_flight += sent;
+        if sent > 0 && lane.reply_due.is_none() {
+            lane.reply_due = Some(now.after(self.settings.reply_timeout));
+        }
+    }
+
+    fn retry_later(&mut self, at: usize, retry_after_ms: u32, now: MonoTime) {
+        let lane = &mut self.lanes[at];
+        let asked = Duration::from_millis(u64::from(retry_after_ms)).min(self.settings.backoff_max);
+        let wait = self.backoff.wait(lane.failures).max(asked);
+        lane.failures = lane.failures.saturating_add(1);
+        lane.go_back(now.after(wait));
+    }
+
+    /// Ingestion stands elsewhere than this side believed: send again from there.
+    fn follow_ingestion(&mut self, at: usize, last: u64, nack: &IngestNack, now: MonoTime) {
+        let lane = &mut self.lanes[at];
+        if last < lane.confirmed {
+            self.counts.resyncs += 1;
+            if self.settings.on_forgotten == OnForgotten::Report {
+                let number = nack.producer_sequence;
+                lane.confirmed = last;
+                return self.refuse(at, number, nack, now);
+            }
+        }
+        let lane = &mut self.lanes[at];
+        lane.confirmed = last;
+        lane.rechain(last);
+        // The first going back is free; when that did not help, the next ones back off.
+        let wait = if lane.failures == 0 { Duration::ZERO } else { self.backoff.wait(lane.failures) };
+        lane.failures = lane.failures.saturating_add(1);
+        lane.go_back(now.after(wait));
+    }
+
+    fn refuse(&mut self, at: usize, number: u64, nack: &IngestNack, now: MonoTime) {
+        let lane = &mut self.lanes[at];
+        let Some(item) = lane.take(number) else { return };
+        let refused = Refused { key: lane.key.clone(), number, error: nack.error.clone() };
+        // With a conflict ingestion says where it stands; otherwise it stands where it stood.
+        lane.confirmed = lane.confirmed.max(nack.expected_previous);
+        lane.rechain(lane.confirmed);
+        lane.go_back(now);
+        self.counts.refused += 1;
+        self.outputs.push_back(Output::Settle {
+            ticket: item.ticket,
+            bytes: item.bytes.len(),
+            result: Err(refused),
+        });
+    }
+
+    fn locate(&self, correlation: &str) -> Option<(usize, u64, u64)> {
+        let mut parts = correlation.split('.').map(|part| part.parse::<u64>().ok());
+        let (at, round, number) = (parts.next()??, parts.next()??, parts.next()??);
+        let at = usize::try_from(at).ok().filter(|at| *at < self.lanes.len())?;
+        Some((at, round, number))
+    }
+}
+
+/// Trying again later can help.
+fn is_passing(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::BUSY | ErrorCode::NOT_READY | ErrorCode::NO_SPACE | ErrorCode::INTERNAL)
+}
+
+fn correlation(lane: usize, round: u64, number: u64) -> String {
+    format!("{lane}.{round}.{number}")
+}
