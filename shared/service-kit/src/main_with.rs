@@ -61,17 +61,20 @@ impl Kit {
         if let Some(admin) = &self.admin {
             addresses.insert("admin".to_owned(), format!("http://{}", admin.address()));
         }
-        tracing::info!(service = self.service.name, ?addresses, "listening");
         self.bound.holds();
-        let Some(path) = &self.ready_file else { return Ok(()) };
-        let ready = ReadyFile {
-            service: self.service.name.to_owned(),
-            version: self.service.version.to_owned(),
-            pid: std::process::id(),
-            addresses,
-        };
-        write_ready_file(path, &ready)
-            .with_context(|| format!("the ready file {} cannot be written", path.display()))
+        if let Some(path) = &self.ready_file {
+            let ready = ReadyFile {
+                service: self.service.name.to_owned(),
+                version: self.service.version.to_owned(),
+                pid: std::process::id(),
+                addresses: addresses.clone(),
+            };
+            write_ready_file(path, &ready)
+                .with_context(|| format!("the ready file {} cannot be written", path.display()))?;
+        }
+        // Last, so that whoever waits for this line finds the file.
+        tracing::info!(service = self.service.name, ?addresses, "listening");
+        Ok(())
     }
 }
 
