@@ -31,6 +31,7 @@ mod intake;
 mod ledger;
 mod replay_socket;
 mod run;
+pub mod sources;
 mod writer;
 
 pub use config::{Config, JournalConfig, SyncPolicy};

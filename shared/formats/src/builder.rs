@@ -74,6 +74,11 @@ impl RowsBuilder {
         self.rows.is_empty()
     }
 
+    /// About how many bytes they take in memory.
+    pub fn approx_bytes(&self) -> usize {
+        self.rows.approx_bytes()
+    }
+
     /// Hands the rows out and starts anew.
     pub fn take(&mut self) -> Rows {
         let fresh = RowsBuilder::new(self.rows.kind());
