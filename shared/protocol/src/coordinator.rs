@@ -52,14 +52,16 @@ pub struct Coordinator<T> {
     tracker: GapTracker<T>,
     /// `applied` never falls below this; only joining and turning lower it.
     floor: Seq,
-    /// Whether rows of this log were ever handed over, also before the start.
-    has_delivered: bool,
+    /// Whether rows of this log were ever handed over or given up, also before the start.
+    has_begun: bool,
     gaps: OpenGaps,
     progress: Progress,
     replay: ReplayScheduler,
     /// Status requests; what is kept is the row that was `applied` when it was asked.
     status: RequestSlot<Seq>,
     question: Question,
+    /// The newest row that a status stated in this epoch.
+    status_latest: Seq,
     /// How often in a row the replay side stated an older epoch than the follower knows.
     older_epoch: u32,
     max_older_epoch: u32,
@@ -122,12 +124,13 @@ impl<T> Coordinator<T> {
             phase,
             tracker: GapTracker::new(&settings, epoch, applied),
             floor: applied,
-            has_delivered: applied != Seq::NONE,
+            has_begun: applied != Seq::NONE,
             gaps: OpenGaps::new(settings.max_open_gaps),
             progress: Progress::Unproven,
             replay: ReplayScheduler::new(&settings, seed),
             status: RequestSlot::new(settings.request_timeout, backoff),
             question: Question::Status,
+            status_latest: Seq::NONE,
             older_epoch: 0,
             max_older_epoch: settings.max_older_epoch,
             refusals: 0,

@@ -63,6 +63,7 @@ impl<T> Coordinator<T> {
             self.restart(status.earliest.previous());
         }
         self.tracker.learn(EpochView::of_status(status));
+        self.status_latest = status.latest;
         self.learn_start(status.earliest.max(Seq::FIRST));
         self.learn_end(status.latest, GapCause::Tail);
         self.trim(status.earliest);
@@ -85,9 +86,6 @@ impl<T> Coordinator<T> {
         let status = plausible(status);
         let is_current = self.take_rows(&status, chunks);
         if let Some(asked) = asked {
-            if self.phase == Phase::Following && !is_current {
-                self.question_status();
-            }
             let answer = self.judge(&status, asked, is_current);
             let known = SeqRange::new(Seq::NONE, status.latest.max(asked.start()).next());
             self.settle(answer, asked.intersect(known));
@@ -121,18 +119,20 @@ impl<T> Coordinator<T> {
         standing == Standing::Current
     }
 
-    /// How the request went. A version 1 server does not state its newest row: then it is taken at its
-    /// word that there is nothing.
-    fn judge(&self, status: &LogStatus, asked: SeqRange, is_current: bool) -> Answer {
+    /// How the request went. A version 1 server does not state its newest row with the rows: then what it
+    /// answered to the last status request counts, and it is asked again.
+    fn judge(&mut self, status: &LogStatus, asked: SeqRange, is_current: bool) -> Answer {
         let expected = self.tracker.expected();
-        let states_latest = status.epoch.is_stated() || status.latest != Seq::NONE;
         if expected > asked.start() {
-            Answer::Progress
-        } else if !is_current || (states_latest && status.latest < expected) {
-            Answer::NotYet
-        } else {
-            Answer::NotServed
+            return Answer::Progress;
         }
+        let states_latest = status.epoch.is_stated() || status.latest != Seq::NONE;
+        let latest = if states_latest { status.latest } else { self.status_latest };
+        let has_it = is_current && latest >= expected;
+        if !is_current || (!states_latest && !has_it) {
+            self.question_status();
+        }
+        if has_it { Answer::NotServed } else { Answer::NotYet }
     }
 
     pub(super) fn handle_failed(&mut self, request: RequestId, failure: Failure) {

@@ -123,7 +123,7 @@ impl<T> Coordinator<T> {
     }
 
     fn deliver(&mut self, chunk: Chunk<T>, wanted: SeqRange, source: Source) {
-        self.has_delivered = true;
+        self.has_begun = true;
         self.counts.rows_delivered += wanted.len();
         self.liveness.delivered(self.now);
         self.outputs.push_back(Output::Deliver { chunk, wanted, source });
@@ -170,6 +170,7 @@ impl<T> Coordinator<T> {
         }
         let epoch = self.tracker.view().epoch();
         self.emit(Event::Truncated { epoch, range, reason });
+        self.has_begun = true;
         self.counts.rows_truncated = self.counts.rows_truncated.saturating_add(range.len());
         let truncation = self.gaps.truncate(range.end(), self.now);
         let joins = truncation.ended.iter().filter(|gap| gap.cause == GapCause::Join).count();
@@ -190,7 +191,7 @@ impl<T> Coordinator<T> {
         if self.tracker.view().epoch().is_stated() || start >= self.tracker.expected() {
             return;
         }
-        if start == Seq::FIRST && self.has_delivered {
+        if start == Seq::FIRST && self.has_begun {
             self.restart(Seq::NONE);
         } else {
             self.question = Question::Restart;

@@ -18,7 +18,7 @@ impl<T> Coordinator<T> {
     /// Nobody but a single live message knows of the newer epoch: goes on in the one that it is in.
     pub(super) fn resume_without_turning(&mut self) {
         self.older_epoch = 0;
-        let is_unbounded = self.begin == Begin::Earliest && !self.has_delivered;
+        let is_unbounded = self.begin == Begin::Earliest && !self.has_begun;
         self.phase = if is_unbounded { Phase::Bounding } else { Phase::Following };
     }
 
@@ -29,7 +29,7 @@ impl<T> Coordinator<T> {
         let view = EpochView::of_status(status);
         let shared = view.shared_with(from);
         let goes_on_after = match shared {
-            _ if !self.has_delivered => self.begin_again(status, shared),
+            _ if !self.has_begun => self.begin_again(status, shared),
             Some(shared) if applied < shared => applied,
             Some(shared) => {
                 self.emit(Event::Rewind { from, to, keep: shared.previous() });
@@ -41,6 +41,7 @@ impl<T> Coordinator<T> {
             }
         };
         self.enter(view, goes_on_after);
+        self.status_latest = status.latest;
         self.learn_end(status.latest.max(latest), GapCause::EpochChange);
         self.trim(status.earliest);
     }
@@ -63,6 +64,7 @@ impl<T> Coordinator<T> {
         self.floor = goes_on_after;
         self.phase = Phase::Following;
         self.older_epoch = 0;
+        self.status_latest = Seq::NONE;
         self.abandon_replay();
         self.replay.forgive();
     }
@@ -76,7 +78,7 @@ impl<T> Coordinator<T> {
                 self.tracker.applied().min(shared.previous())
             }
             (Begin::Latest, None) => status.latest,
-            (Begin::Cursor { .. }, None) => status.earliest.previous(),
+            (Begin::Cursor { .. }, None) => Seq::NONE,
         }
     }
 
