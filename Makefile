@@ -49,8 +49,9 @@ wasm: ## build the pure core for wasm32
 fuzz: ## fuzz one decoder: make fuzz TARGET=envelope SECONDS=60
 	@test -n "$(TARGET)" || { echo "fuzz: say TARGET=..., one of:"; ls tests/fuzz/fuzz_targets | sed 's/\.rs$$//'; exit 2; }
 	@.ci/setup fuzz
-	RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --target-dir $(CACHE)/fuzz-target $(TARGET) -- \
-		-max_total_time=$(or $(SECONDS),60)
+	@mkdir -p $(CACHE)/fuzz-corpus/$(TARGET)
+	RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --target-dir $(CACHE)/fuzz-target $(TARGET) \
+		$(CACHE)/fuzz-corpus/$(TARGET) tests/fuzz/corpus/$(TARGET) -- -max_total_time=$(or $(SECONDS),60) -max_len=4096
 
 install: setup ## release build into PREFIX (default ~/.local): programs in bin/, libduckdb in lib/
 	cargo build --workspace --bins --release --locked
@@ -59,4 +60,4 @@ install: setup ## release build into PREFIX (default ~/.local): programs in bin/
 	install -m 644 $$(sed -n 's/^DUCKDB_LIB_DIR = "\(.*\)"/\1/p' .cargo/config.toml)/libduckdb.* $(DESTDIR)$(PREFIX)/lib/
 
 clean-cache: ## remove everything that was built or fetched
-	rm -rf $(CACHE)/target $(CACHE)/wasm-target $(CACHE)/fuzz-target $(CACHE)/duckdb-* $(CACHE)/wasm-debian $(CACHE)/npm-venv $(CACHE)/flatc-*
+	rm -rf $(CACHE)/target $(CACHE)/wasm-target $(CACHE)/fuzz-target $(CACHE)/fuzz-corpus $(CACHE)/duckdb-* $(CACHE)/wasm-debian $(CACHE)/npm-venv $(CACHE)/flatc-*

@@ -6,7 +6,7 @@ use gapless_tests::repository;
 /// Beyond this a file holds more than one noun.
 const MAX_LINES: usize = 500;
 /// A main only puts arguments into the library's hands.
-const MAX_MAIN_LINES: usize = 60;
+const MAX_MAIN_LINES: usize = 59;
 
 /// Folders that are not written by hand, or not ours.
 const SKIPPED: [&str; 8] =
