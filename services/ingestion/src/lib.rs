@@ -21,11 +21,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod acknowledger;
+mod args;
 mod clock;
 mod config;
 mod counts;
 mod error;
 mod housekeeping;
+pub mod http;
 mod ingest_socket;
 mod intake;
 mod ledger;
@@ -34,6 +36,7 @@ mod run;
 pub mod sources;
 mod writer;
 
+pub use args::Args;
 pub use config::{Config, JournalConfig, SyncPolicy};
 pub use error::Error;
 pub use intake::{
