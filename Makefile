@@ -46,7 +46,7 @@ gen: ## regenerate the FlatBuffers code from schemas/*.fbs
 wasm: ## build the pure core for wasm32
 	.ci/wasm
 
-fuzz: ## fuzz one decoder: make fuzz TARGET=envelope SECONDS=60
+fuzz: ## fuzz one decoder: make fuzz TARGET=decode_live SECONDS=60
 	@test -n "$(TARGET)" || { echo "fuzz: say TARGET=..., one of:"; ls tests/fuzz/fuzz_targets | sed 's/\.rs$$//'; exit 2; }
 	@.ci/setup fuzz
 	@mkdir -p $(CACHE)/fuzz-corpus/$(TARGET)

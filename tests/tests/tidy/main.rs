@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod dependencies;
+mod docs;
 mod layout;
 mod sources;
