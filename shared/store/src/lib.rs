@@ -19,7 +19,7 @@
 //! DuckDB's prebuilt library is linked by default: `DUCKDB_LIB_DIR` names its folder (`.ci/setup` fetches it
 //! and writes `.cargo/config.toml`). `--features bundled` compiles DuckDB instead, in over half an hour.
 //!
-//! ```
+//! ```no_run
 //! use gapless_model::{Batch, Candle, Epoch, Flags, Kind, Rows, Seq, StreamKey, UnixMillis};
 //! use gapless_store::{AppStore, Change};
 //!

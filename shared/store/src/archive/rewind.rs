@@ -20,29 +20,29 @@ struct Cut {
 }
 
 impl Archive {
-    /// Takes back the rows that the journal lost: `position` is the last record that stays, `epoch` the new
-    /// epoch, and `streams` the journal's view of *every* stream with its epoch history.
+    /// Takes back the rows that the journal lost between the epochs `from` and `to`: `position` is the last
+    /// record that stays, `streams` the journal's view of *every* stream with its epoch history.
     ///
-    /// Of each stream stays what lies before the first epoch that the archive had not heard of, and not above
-    /// the journal's latest; a stream that the journal does not know goes. Returns the rows taken back.
+    /// Of each stream stays what lies before its first epoch after `from`, and not above the journal's
+    /// latest; a stream that the journal does not know goes. Returns the rows taken back.
     ///
     /// # Errors
     /// [`StoreError::Database`]; nothing has changed then.
     pub fn rewind(
         &mut self,
         position: Position,
-        epoch: Epoch,
+        from: Epoch,
+        to: Epoch,
         streams: &[StreamStatus],
     ) -> Result<u64, StoreError> {
         let shared = self.shared.clone();
         let _turn = shared.maintenance();
-        let known = self.epoch();
         let truth: HashMap<String, &StreamStatus> = streams.iter().map(|s| (s.key.topic(), s)).collect();
         let cuts: Vec<Cut> = shared.read(|directory| {
             let entries = directory.streams.iter();
             let cuts = entries.map(|(topic, entry)| Cut {
                 entry: entry.clone(),
-                keep: truth.get(topic).map(|status| keep(status, known)),
+                keep: truth.get(topic).map(|status| keep(status, from)),
             });
             cuts.filter(|cut| cut.keep.is_none_or(|keep| keep < cut.entry.latest)).collect()
         });
@@ -65,11 +65,31 @@ impl Archive {
             }
             write_epochs(connection, streams)?;
             remove_partitions(connection)?;
-            tables::write_state(connection, position.min(self.position()), epoch)
+            tables::write_state(connection, position.min(self.position()), to)
         });
         let loaded = super::load::load(&self.database.connection)?;
         shared.write(|directory| directory.replace(loaded));
         result.map(|()| removed)
+    }
+
+    /// Takes over the journal's epoch histories of the streams that the archive has. Nothing was lost: no row
+    /// goes, and neither position nor epoch of the archive move.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; nothing has changed then.
+    pub fn set_histories(&mut self, streams: &[StreamStatus]) -> Result<(), StoreError> {
+        let shared = self.shared.clone();
+        let _turn = shared.maintenance();
+        self.database
+            .transaction("write the epoch histories", |connection| write_epochs(connection, streams))?;
+        shared.write(|directory| {
+            for status in streams {
+                if let Some(entry) = directory.streams.get_mut(&status.key.topic()) {
+                    entry.epochs.clone_from(&status.epochs);
+                }
+            }
+        });
+        Ok(())
     }
 
     /// Begins anew for a journal that began anew. With `retire` the archive as it is now is first copied
@@ -158,8 +178,8 @@ impl Cut {
 }
 
 /// The last row that stays.
-fn keep(status: &StreamStatus, known: Epoch) -> Seq {
-    let new = status.epochs.iter().filter(|start| start.epoch > known);
+fn keep(status: &StreamStatus, from: Epoch) -> Seq {
+    let new = status.epochs.iter().filter(|start| start.epoch > from);
     let before_new = new.map(|start| start.first_sequence.previous()).min();
     before_new.map_or(status.watermark.latest, |keep| keep.min(status.watermark.latest))
 }
@@ -167,15 +187,18 @@ fn keep(status: &StreamStatus, known: Epoch) -> Seq {
 /// The journal's histories replace the archive's, for the streams that the archive has.
 fn write_epochs(connection: &Connection, streams: &[StreamStatus]) -> Result<(), StoreError> {
     let doing = "write the epoch histories";
-    connection.execute_batch("DELETE FROM epochs").doing(doing)?;
     for streams in streams.chunks(1000) {
+        let topics: Vec<String> = streams.iter().map(|status| sql::text(&status.key.topic())).collect();
         let lines: Vec<String> = streams
             .iter()
-            .flat_map(|status| status.epochs.iter().map(|start| (status.key.topic(), start)))
-            .map(|(topic, start)| {
-                format!("({}, {}, {})", sql::text(&topic), start.epoch, start.first_sequence)
-            })
+            .flat_map(|status| status.epochs.iter().map(|start| (sql::text(&status.key.topic()), start)))
+            .map(|(topic, start)| format!("({topic}, {}, {})", start.epoch, start.first_sequence))
             .collect();
+        let statement = format!(
+            "DELETE FROM epochs WHERE stream IN (SELECT id FROM streams WHERE topic IN ({}))",
+            topics.join(", ")
+        );
+        connection.execute_batch(&statement).doing(doing)?;
         if lines.is_empty() {
             continue;
         }
@@ -186,7 +209,8 @@ fn write_epochs(connection: &Connection, streams: &[StreamStatus]) -> Result<(),
         );
         connection.execute_batch(&statement).doing(doing)?;
     }
-    Ok(())
+    let forgotten = "DELETE FROM epochs WHERE stream NOT IN (SELECT id FROM streams)";
+    connection.execute_batch(forgotten).doing(doing)
 }
 
 /// A copy by DuckDB itself: copying the file would drop DuckDB's lock on it.

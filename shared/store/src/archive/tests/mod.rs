@@ -273,7 +273,7 @@ fn a_rewind_keeps_what_lies_before_the_new_epoch() {
         }
         bench.seal();
         let truth = [status(&key, keep + 5, &[(7, 1), (9, keep + 1)]), status(&other, 20, &[(7, 1)])];
-        assert_eq!(bench.archive.rewind(Position(2), Epoch(9), &truth).unwrap(), 200 - keep + 3);
+        assert_eq!(bench.archive.rewind(Position(2), Epoch(7), Epoch(9), &truth).unwrap(), 200 - keep + 3);
         bench.position = 2;
         for _ in 0..2 {
             assert_eq!(bench.archive.position(), Position(2));
@@ -312,12 +312,28 @@ fn a_new_epoch_that_lost_nothing_here_only_changes_the_history() {
     let key = key(CANDLES);
     bench.append(vec![published(&key, 7, 1, 60)]);
     let truth = [status(&key, 90, &[(7, 1), (9, 81)])];
-    assert_eq!(bench.archive.rewind(Position(1), Epoch(9), &truth).unwrap(), 0);
+    assert_eq!(bench.archive.rewind(Position(1), Epoch(7), Epoch(9), &truth).unwrap(), 0);
     assert_eq!(bench.status(&key).epochs, truth[0].epochs);
     bench.append(vec![published(&key, 7, 61, 20), published(&key, 9, 81, 5)]);
     let bench = bench.reopen();
     assert_eq!(bench.status(&key).epochs, truth[0].epochs);
     assert_eq!(bench.page(&key, 79, 82).batches.iter().map(|b| b.epoch.0).collect::<Vec<_>>(), [7, 9]);
+}
+
+#[test]
+fn histories_are_taken_over_without_losing_anything() {
+    let mut bench = Bench::new();
+    let (key, quiet) = (key(CANDLES), self::key("candles.sim.QUIET.1m"));
+    bench.append(vec![published(&key, 7, 1, 60), published(&quiet, 7, 1, 5), published(&key, 9, 61, 5)]);
+    let truth = [status(&key, 60, &[(7, 1), (9, 61)]), status(&quiet, 5, &[(7, 1), (9, 6)])];
+    bench.archive.set_histories(&truth).unwrap();
+    for _ in 0..2 {
+        assert_eq!(bench.status(&quiet).epochs, truth[1].epochs);
+        assert_eq!(bench.status(&quiet).watermark.epoch, Epoch(9));
+        assert_eq!(bench.status(&key).watermark.latest, Seq(65), "the journal's word was older");
+        assert_eq!((bench.archive.position(), bench.archive.epoch()), (Position(3), Epoch(9)));
+        bench = bench.reopen();
+    }
 }
 
 #[test]

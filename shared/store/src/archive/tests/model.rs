@@ -74,6 +74,7 @@ proptest! {
                     }
                 }
                 Step::Rewind { stream, lose } => {
+                    let from = epoch;
                     epoch += 1;
                     if let Some(expected) = world.get_mut(&stream) {
                         let keep = (expected.rows.len() as u64).saturating_sub(lose);
@@ -86,7 +87,7 @@ proptest! {
                         .iter()
                         .map(|(stream, e)| status(&stream_key(*stream), e.rows.len() as u64, &e.epochs))
                         .collect();
-                    bench.archive.rewind(bench.archive.position(), Epoch(epoch), &truth).unwrap();
+                    bench.archive.rewind(bench.archive.position(), Epoch(from), Epoch(epoch), &truth).unwrap();
                 }
             }
             for (stream, expected) in &world {
