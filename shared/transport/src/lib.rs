@@ -22,6 +22,7 @@
 //! let _frames = follower.receive(Duration::from_millis(1))?; // None: a PUB drops until the peer is there
 //! # Ok::<(), gapless_transport::TransportError>(())
 //! ```
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod context;
 mod endpoint;
