@@ -2,6 +2,7 @@
 
 use crate::MAX_SUBMISSION_BYTES;
 use crate::intake::IntakeLimits;
+use crate::sources::{SourceError, SourceSettings};
 use gapless_journal::{Options, Retention, Sync, Verify};
 use gapless_protocol::SequencerLimits;
 use gapless_service_kit::{ByteSize, HumanDuration, Invalid, Validate};
@@ -33,6 +34,8 @@ pub struct Config {
     pub max_streams: u32,
     /// The journal.
     pub journal: JournalConfig,
+    /// Where rows come from inside the process, as `[[ingestion.sources]]` tables; none by default.
+    pub sources: Vec<SourceSettings>,
 }
 
 /// How the journal is kept.
@@ -68,6 +71,7 @@ impl Default for Config {
             queue_bytes: ByteSize::from_mib(64),
             max_streams: 100_000,
             journal: JournalConfig::default(),
+            sources: Vec::new(),
         }
     }
 }
@@ -137,8 +141,24 @@ impl Validate for Config {
                 "only whole sealed segments are retired: use at least twice journal.segment_bytes, or 0";
             return Err(Invalid::new("journal.max_bytes", message));
         }
-        Ok(())
+        check_sources(&self.sources)
     }
+}
+
+fn check_sources(sources: &[SourceSettings]) -> Result<(), Invalid> {
+    for (number, source) in sources.iter().enumerate() {
+        source.check().map_err(|error| match error {
+            SourceError::Settings { setting, reason } => {
+                Invalid::new(format!("sources.{number}.{setting}"), reason)
+            }
+            other => Invalid::new(format!("sources.{number}"), other.to_string()),
+        })?;
+    }
+    let stdins = sources.iter().filter(|source| matches!(source, SourceSettings::Stdin(_))).count();
+    if stdins > 1 {
+        return Err(Invalid::new("sources", "there is one standard input: configure one stdin source"));
+    }
+    Ok(())
 }
 
 impl FromStr for SyncPolicy {

@@ -1,5 +1,10 @@
 //! Why the service could not start or go on.
+//!
+//! Messages are whole: a cause stands in the text, not behind `source`, so it is said once wherever the
+//! error is printed.
 
+use crate::http::HttpError;
+use crate::sources::SourceError;
 use gapless_journal::JournalError;
 use gapless_model::Position;
 use gapless_protocol::SequencerError;
@@ -17,23 +22,34 @@ pub enum Error {
     Transport(#[from] TransportError),
     /// A stored record is not what this program writes: the journal is damaged, or was written by a
     /// newer program.
-    #[error("journal record {position} cannot be read: {source}")]
+    #[error("journal record {position} cannot be read: {error}")]
     Record {
         /// Which record.
         position: Position,
         /// What is wrong with it.
-        source: DecodeError,
+        error: DecodeError,
     },
     /// The sequencer's state cannot be restored from the journal.
-    #[error("the state as of journal position {position} cannot be restored: {source}")]
+    #[error("the state as of journal position {position} cannot be restored: {error}")]
     Restore {
         /// The last record that was taken in.
         position: Position,
         /// What does not fit.
-        source: SequencerError,
+        error: SequencerError,
     },
+    /// A configured source cannot be started: fix its settings.
+    #[error("source {name}: {error}")]
+    Source {
+        /// What kind of source.
+        name: &'static str,
+        /// Why.
+        error: SourceError,
+    },
+    /// HTTP cannot be served: change the address, or turn it off.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// A thread could not be started.
-    #[error("cannot start a thread: {0}")]
+    #[error(transparent)]
     Thread(#[from] std::io::Error),
     /// A thread of the service panicked; what was acknowledged is in the journal.
     #[error("the {0} thread panicked: this is a bug, see the log")]

@@ -12,9 +12,9 @@ use gapless_wire::{
 };
 use std::thread::JoinHandle;
 
-/// Batches that wait to be decoded, over all producers; they count against memory before the intake's own
-/// limits do, so there are few.
-const WAITING: usize = 64;
+/// Batches that wait to be decoded, over all producers: what one producer of the client crate has in
+/// flight. Decoding is far faster than a network, so it is a burst that waits here, not a load.
+const WAITING: usize = 1024;
 
 /// Acknowledgements that wait for the socket: the writer waits beyond this, and the socket's thread needs
 /// microseconds for each.

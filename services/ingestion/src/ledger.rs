@@ -26,9 +26,9 @@ impl Ledger {
         let mut sequencer = if opened.preamble.is_empty() {
             Sequencer::new(limits, first)
         } else {
-            Sequencer::restore(limits, &opened.preamble).map_err(|source| {
+            Sequencer::restore(limits, &opened.preamble).map_err(|error| {
                 let position = Position(opened.replay_from.0.saturating_sub(1));
-                Error::Restore { position, source }
+                Error::Restore { position, error }
             })?
         };
         let mut from = opened.replay_from;
@@ -84,7 +84,7 @@ impl Producers for Ledger {
 fn begin_epochs(sequencer: &mut Sequencer, journal: &Journal, position: Position) -> Result<(), Error> {
     for start in journal.epochs() {
         if start.epoch > sequencer.epoch() && start.first_sequence.0 <= position.0 {
-            sequencer.begin_epoch(start.epoch).map_err(|source| Error::Restore { position, source })?;
+            sequencer.begin_epoch(start.epoch).map_err(|error| Error::Restore { position, error })?;
         }
     }
     Ok(())
@@ -92,12 +92,12 @@ fn begin_epochs(sequencer: &mut Sequencer, journal: &Journal, position: Position
 
 fn replay(sequencer: &mut Sequencer, position: Position, bytes: &[u8]) -> Result<(), Error> {
     let limits = Limits::live();
-    let unreadable = |source| Error::Record { position, source };
+    let unreadable = |error| Error::Record { position, error };
     let record = JournalRecordView::parse(bytes, &limits).map_err(unreadable)?;
     let batch = BatchHeader::peek(record.batch, &limits).map_err(unreadable)?;
     if record.position != position {
-        let source = SequencerError::Position { last: sequencer.position(), found: record.position };
-        return Err(Error::Restore { position, source });
+        let error = SequencerError::Position { last: sequencer.position(), found: record.position };
+        return Err(Error::Restore { position, error });
     }
     let header = RecordHeader {
         position,
@@ -110,5 +110,5 @@ fn replay(sequencer: &mut Sequencer, position: Position, bytes: &[u8]) -> Result
         digest: batch.digest,
         latest_ts: batch.last_ts.unwrap_or_default(),
     };
-    sequencer.replay(header).map_err(|source| Error::Restore { position, source })
+    sequencer.replay(header).map_err(|error| Error::Restore { position, error })
 }

@@ -2,10 +2,12 @@
 
 use crate::acknowledger;
 use crate::housekeeping::Housekeeping;
+use crate::http::{HttpError, HttpServer};
 use crate::ingest_socket::IngestSocket;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::replay_socket::ReplaySocket;
+use crate::sources::{Source, SourceSettings};
 use crate::writer::Writer;
 use crate::{Config, Error, SERVICE, clock};
 use gapless_journal::{Appender, Opened};
@@ -13,7 +15,7 @@ use gapless_service_kit::{Shutdown, health};
 use gapless_transport::{Context, Publisher, PublisherSettings};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the service really listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +26,21 @@ pub struct Bound {
     pub journal_live: String,
     /// The journal's replay.
     pub journal_replay: String,
+    /// Rows over HTTP, as a URL; empty when that is off.
+    pub http: String,
 }
 
 impl Bound {
     /// Names of the sockets with their addresses.
     pub fn addresses(&self) -> Vec<(&'static str, String)> {
-        let Bound { ingest, journal_live, journal_replay } = self.clone();
-        vec![("ingest", ingest), ("journal_live", journal_live), ("journal_replay", journal_replay)]
+        let Bound { ingest, journal_live, journal_replay, http } = self.clone();
+        let all = [
+            ("ingest", ingest),
+            ("journal_live", journal_live),
+            ("journal_replay", journal_replay),
+            ("http", http),
+        ];
+        all.into_iter().filter(|(_, address)| !address.is_empty()).collect()
     }
 }
 
@@ -56,6 +66,7 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let journal_live = publisher.endpoint().to_string();
     let replay = ReplaySocket::start(&context, &config.journal_replay, &journal, &ledger)?;
     let ingest = IngestSocket::start(&context, &config.ingest, &intake)?;
+    let http = start_http(&config.http, &intake)?;
     let (synced_receipts, acknowledger) = acknowledger::start(journal.clone())?;
 
     let writer = Writer {
@@ -76,10 +87,24 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     })?;
 
     open.holds();
-    ready(Bound { ingest: ingest.endpoint(), journal_live, journal_replay: replay.endpoint() });
-    // Ends when somebody asks for the stop, and also when the writer gives up.
-    let _ = shutdown.receiver().recv();
+    ready(Bound {
+        ingest: ingest.endpoint(),
+        journal_live,
+        journal_replay: replay.endpoint(),
+        http: http.as_ref().map(|http| format!("http://{}", http.address())).unwrap_or_default(),
+    });
+    let sources = start_sources(&config.sources, &intake, &shutdown);
+    if sources.is_ok() {
+        // Ends when somebody asks for the stop, and also when the writer gives up.
+        let _ = shutdown.receiver().recv();
+    }
+    shutdown.request();
 
+    let sources = sources.map(|sources| wait_for(sources, Instant::now() + SOURCES_GRACE));
+    // While the intake is open, so that requests that are being worked on can end well.
+    if let Some(http) = http {
+        http.stop();
+    }
     intake.close();
     let appender = writer.join().map_err(|_| Error::Panicked("writer"))?;
     acknowledger.join().map_err(|_| Error::Panicked("acknowledger"))?;
@@ -87,7 +112,44 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     replay.stop();
     keeper.join().map_err(|_| Error::Panicked("housekeeping"))?;
     appender?.close()?;
-    Ok(())
+    sources
+}
+
+/// Sources look at the stop request several times a second. One that hangs (on a dead network disk, say)
+/// is left behind, since the rest of the stop needs its part of the 5 seconds.
+const SOURCES_GRACE: Duration = Duration::from_millis(1000);
+
+fn start_http(address: &str, intake: &Intake) -> Result<Option<HttpServer>, HttpError> {
+    match address {
+        "off" | "" => Ok(None),
+        address => HttpServer::start(address, intake).map(Some),
+    }
+}
+
+fn start_sources(
+    settings: &[SourceSettings],
+    intake: &Intake,
+    shutdown: &Shutdown,
+) -> Result<Vec<Source>, Error> {
+    let start = |settings: &SourceSettings| {
+        let name = settings.name();
+        Source::start(settings, intake, shutdown).map_err(|error| Error::Source { name, error })
+    };
+    settings.iter().map(start).collect()
+}
+
+/// Waits for the sources' own ends, which they reported themselves.
+fn wait_for(sources: Vec<Source>, deadline: Instant) {
+    for source in sources {
+        while !source.is_finished() && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        if source.is_finished() {
+            let _ = source.join();
+        } else {
+            tracing::warn!(source = source.name(), "a source does not stop and is left behind");
+        }
+    }
 }
 
 /// However the writer ends, nothing is accepted after it, and the service stops.

@@ -65,26 +65,26 @@ pub enum JournalError {
         reason: &'static str,
     },
     /// The system refused something else.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {error}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// On what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
 /// Turns a system error on `path` into ours.
 pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
     let path = path.to_path_buf();
-    move |source| match source.kind() {
+    move |error| match error.kind() {
         // A quota and a file size limit are full disks to whoever has to make room.
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             JournalError::NoSpace { path }
         }
-        _ => JournalError::Io { action, path, source },
+        _ => JournalError::Io { action, path, error },
     }
 }
 
