@@ -62,3 +62,6 @@ impl<K: Ord + Clone> RequestBudget<K> {
         self.waiting.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

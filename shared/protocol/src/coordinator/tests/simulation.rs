@@ -5,6 +5,9 @@ use super::network::{Faults, World};
 use crate::{Begin, Event, Settings};
 use gapless_model::{Epoch, Seq};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -94,7 +97,7 @@ fn finish(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_row_comes_once_and_in_order_or_is_accounted_for(
@@ -173,4 +176,37 @@ fn a_slow_follower_with_a_tiny_buffer_gets_everything_through_replay() {
     world.heal_and_check();
     assert_eq!(world.app.rows.len(), 8_000);
     assert!(world.app.truncated.is_empty());
+}
+
+#[test]
+fn the_simulation_meets_everything_that_can_happen() {
+    let mut runner = TestRunner::deterministic();
+    let mut met = BTreeSet::new();
+    let cases = (any::<u64>(), begin(), settings(), faults(), prop::collection::vec(act(true), 1..80));
+    for _ in 0..150 {
+        let (seed, begin, settings, faults, acts) = cases.new_tree(&mut runner).unwrap().current();
+        let mut world = World::new(seed, 100, begin, settings, faults);
+        for act in &acts {
+            perform(&mut world, act);
+        }
+        finish(&mut world);
+        let counts = world.client.counts();
+        let seen = [
+            ("healed", counts.gaps_healed > 0),
+            ("truncated", counts.gaps_truncated > 0),
+            ("void", counts.gaps_void > 0),
+            ("duplicate", counts.rows_duplicate > 0),
+            ("overflowed", counts.rows_overflowed > 0),
+            ("stale", counts.chunks_stale > 0),
+            ("failed", counts.requests_failed > 0),
+        ];
+        met.extend(seen.into_iter().filter(|(_, was_met)| *was_met).map(|(name, _)| name));
+        met.extend(world.events.iter().filter_map(|(_, event)| match event {
+            Event::Rewind { .. } => Some("rewind"),
+            Event::Reset { .. } => Some("reset"),
+            Event::CaughtUp { .. } => Some("caught up"),
+            Event::GapOpened(_) | Event::GapHealed(_) | Event::Truncated { .. } | Event::Health(_) => None,
+        }));
+    }
+    assert_eq!(met.len(), 10, "{met:?}");
 }
