@@ -43,7 +43,7 @@ pub use intake::{
     AckWhen, Intake, IntakeLimits, MAX_SUBMISSION_BYTES, ProducerRef, ProducerStatus, Receipt, Refusal,
     Reply, Submission, Ticket, Via,
 };
-pub use run::{Bound, run};
+pub use run::{Bound, run, run_embedded};
 
 /// The service's name in configuration, logs, metrics and health.
 pub const SERVICE: &str = "ingestion";

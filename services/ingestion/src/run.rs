@@ -52,6 +52,19 @@ impl Bound {
 /// # Errors
 /// When the journal or a socket cannot be opened, or when the journal can no longer be written.
 pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Result<(), Error> {
+    run_embedded(config, shutdown, |bound, _| ready(bound))
+}
+
+/// [`run`] for a program that has sources of its own: `ready` is also given the intake, so that sources
+/// can be started and stopped while the service goes on.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_embedded(
+    config: Config,
+    shutdown: Shutdown,
+    ready: impl FnOnce(Bound, Intake),
+) -> Result<(), Error> {
     let open = health::condition(SERVICE, "journal-open", "the journal is being read");
     let options = config.journal.options(gapless_journal::boot_id());
     let opened = gapless_journal::open(options, clock::now_ms())?;
@@ -87,12 +100,13 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     })?;
 
     open.holds();
-    ready(Bound {
+    let bound = Bound {
         ingest: ingest.endpoint(),
         journal_live,
         journal_replay: replay.endpoint(),
         http: http.as_ref().map(|http| format!("http://{}", http.address())).unwrap_or_default(),
-    });
+    };
+    ready(bound, intake.clone());
     let sources = start_sources(&config.sources, &intake, &shutdown);
     if sources.is_ok() {
         // Ends when somebody asks for the stop, and also when the writer gives up.
