@@ -21,6 +21,7 @@ mod answer;
 mod budget;
 mod content;
 mod inflate;
+mod limits;
 mod problem;
 mod producer;
 mod query;

@@ -222,4 +222,4 @@ fn unix_nanos() -> UnixNanos {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,13 +8,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use std::time::Duration;
 
-/// The longest that a body may take to arrive: 16 MiB at 5 Mbit/s, and what a stalled client costs at most.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The whole body; `held` grows with it.
 pub(crate) async fn receive(
     headers: &HeaderMap,
     body: Body,
+    within: Duration,
     held: &mut Reservation,
 ) -> Result<Vec<u8>, Problem> {
     let announced =
@@ -22,11 +20,11 @@ pub(crate) async fn receive(
     if announced.is_some_and(|bytes| bytes > MAX_BODY_BYTES as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, held)).await {
+    match tokio::time::timeout(within, collect(body, held)).await {
         Ok(received) => received,
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
-            format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs()),
+            format!("the body did not arrive within {} s", within.as_secs()),
         )),
     }
 }

@@ -4,6 +4,7 @@ use crate::http::answer::Answer;
 use crate::http::budget::{Budget, Reservation};
 use crate::http::content::{Content, Encoding};
 use crate::http::inflate::inflate;
+use crate::http::limits::HttpLimits;
 use crate::http::problem::Problem;
 use crate::http::producer::producer_of;
 use crate::http::query::Query;
@@ -19,32 +20,29 @@ use axum::routing::post;
 use gapless_model::{Kind, StreamKey};
 use gapless_service_kit::metrics::{self, names};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::{Semaphore, oneshot};
-
-/// Bytes of bodies, as sent and as inflated, that all requests together may hold: eight of the largest.
-const MEMORY_BYTES: usize = 8 * super::MAX_BODY_BYTES;
-/// Requests that are inflated and parsed at a time; others wait for their turn.
-pub(crate) const MAX_WORKING: usize = 16;
-/// How long a request waits for its turn before it is told to come back.
-const TURN_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long an answer of the journal may take, synced or not: a disk that needs longer is broken.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What all requests share.
 pub(crate) struct Shared {
     intake: Intake,
+    limits: HttpLimits,
     memory: Budget,
     turns: Arc<Semaphore>,
 }
 
 impl Shared {
-    pub(crate) fn new(intake: &Intake) -> Shared {
+    pub(crate) fn new(limits: HttpLimits, intake: &Intake) -> Shared {
         Shared {
             intake: intake.labelled(Via::Http),
-            memory: Budget::new(MEMORY_BYTES),
-            turns: Arc::new(Semaphore::new(MAX_WORKING)),
+            limits,
+            memory: Budget::new(limits.memory_bytes),
+            turns: Arc::new(Semaphore::new(limits.working)),
         }
+    }
+
+    pub(crate) fn limits(&self) -> &HttpLimits {
+        &self.limits
     }
 }
 
@@ -126,8 +124,9 @@ impl Asked {
 
     async fn serve(self, shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Answer, Problem> {
         let mut held = shared.memory.reservation();
-        let body = receive(headers, body, &mut held).await?;
-        let turn = tokio::time::timeout(TURN_TIMEOUT, shared.turns.clone().acquire_owned()).await;
+        let body = receive(headers, body, shared.limits.body_timeout, &mut held).await?;
+        let turn =
+            tokio::time::timeout(shared.limits.turn_timeout, shared.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(Problem::busy("too many requests are being worked on: try again a little later"));
         };
@@ -140,7 +139,7 @@ impl Asked {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be worked on: see the log")
         };
         let (rows, answer) = work.await.map_err(crashed)??;
-        let receipt = match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+        let receipt = match tokio::time::timeout(shared.limits.answer_timeout, answer).await {
             Ok(Ok(answer)) => answer?,
             // Both ends are in this process; a reply that is dropped says so itself.
             Ok(Err(_)) => return Err(Refusal::closing().into()),

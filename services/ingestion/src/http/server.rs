@@ -4,7 +4,8 @@
 //! for the head, number of connections, size of the head) are hyper's, not axum's.
 
 use crate::Intake;
-use crate::http::route::{MAX_WORKING, Shared, router};
+use crate::http::limits::HttpLimits;
+use crate::http::route::{Shared, router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -16,10 +17,6 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Connections at a time; further ones wait in the system's queue.
-const MAX_CONNECTIONS: usize = 512;
-/// How long the head of a request may take, and how long a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest head of a request: names and a few headers.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long a stop waits for requests that are being worked on: what the whole service has, less what
@@ -60,19 +57,27 @@ impl HttpServer {
     /// # Errors
     /// [`HttpError`] when it cannot listen.
     pub fn start(address: &str, intake: &Intake) -> Result<HttpServer, HttpError> {
+        HttpServer::start_with(HttpLimits::default(), address, intake)
+    }
+
+    pub(crate) fn start_with(
+        limits: HttpLimits,
+        address: &str,
+        intake: &Intake,
+    ) -> Result<HttpServer, HttpError> {
         let bind = |source| HttpError::Bind { address: address.to_owned(), source };
         let listener = std::net::TcpListener::bind(address).map_err(bind)?;
         listener.set_nonblocking(true).map_err(bind)?;
         let bound = listener.local_addr().map_err(bind)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
-            .max_blocking_threads(MAX_WORKING)
+            .max_blocking_threads(limits.working)
             .thread_name("http")
             .enable_all()
             .build()
             .map_err(HttpError::Start)?;
         let (stop, stopped) = oneshot::channel();
-        let shared = Arc::new(Shared::new(intake));
+        let shared = Arc::new(Shared::new(limits, intake));
         let serve = move || {
             runtime.block_on(async {
                 match TcpListener::from_std(listener) {
@@ -117,7 +122,8 @@ impl Drop for HttpServer {
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let connections = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let HttpLimits { connections: most, head_timeout, .. } = *shared.limits();
+    let slots = Arc::new(Semaphore::new(most));
     let router = router(shared);
     loop {
         let accepted = tokio::select! {
@@ -127,9 +133,11 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot:
         match accepted {
             Ok((stream, slot)) => {
                 let mut server = http1::Builder::new();
+                // A client that has said everything may close its end and still wants the answer.
+                server.half_close(true);
                 server
                     .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIMEOUT)
+                    .header_read_timeout(head_timeout)
                     .max_header_size(MAX_HEAD_BYTES);
                 let service = TowerToHyperService::new(router.clone());
                 let connection = connections.watch(server.serve_connection(TokioIo::new(stream), service));

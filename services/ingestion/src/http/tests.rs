@@ -1,1 +1,4 @@
-
+mod accepting;
+mod client;
+mod refusing;
+mod surviving;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// The last number and its content of each producer on each stream.
-    last: HashMap<(String, StreamKey), (u64, Digest)>,
+    /// The last number of each producer on each stream, its content and its receipt.
+    last: HashMap<(String, StreamKey), (u64, Digest, Receipt)>,
     /// What each stream has, batch by batch.
     streams: BTreeMap<StreamKey, Vec<(Flags, Rows)>>,
     position: u64,
@@ -21,7 +21,7 @@ pub(crate) struct State {
 impl Producers for Mutex<State> {
     fn status(&self, id: &str, key: &StreamKey) -> ProducerStatus {
         let state = self.lock().unwrap();
-        let last = state.last.get(&(id.to_string(), key.clone())).map_or(0, |(last, _)| *last);
+        let last = state.last.get(&(id.to_string(), key.clone())).map_or(0, |(last, ..)| *last);
         ProducerStatus { last_sequence: last, latest: state.latest(key) }
     }
 }
@@ -38,7 +38,7 @@ impl State {
     fn accept(&mut self, entry: &crate::intake::Entry) -> Result<Receipt, Refusal> {
         let submission = &entry.submission;
         let first = self.latest(&submission.key).next();
-        let mut receipt = Receipt {
+        let receipt = Receipt {
             position: Position(self.position + 1),
             epoch: Epoch(1),
             first,
@@ -48,21 +48,20 @@ impl State {
         };
         if let Some(producer) = &submission.producer {
             let pair = (producer.id.clone(), submission.key.clone());
-            let (last, content) = self.last.get(&pair).copied().unwrap_or_default();
+            let (last, content, before) = self.last.get(&pair).copied().unwrap_or((0, Digest(0), receipt));
             let previous = match producer.previous {
                 0 => producer.sequence - 1,
                 itself if itself == producer.sequence => 0,
                 previous => previous,
             };
             if producer.sequence == last && content == entry.content_hash {
-                receipt.duplicate = true;
-                return Ok(receipt);
+                return Ok(Receipt { duplicate: true, ..before });
             }
             if producer.sequence <= last || previous != last {
                 let message = format!("{} after {previous}, but the last was {last}", producer.sequence);
                 return Err(Refusal::Conflict { expected_previous: last, message });
             }
-            self.last.insert(pair, (producer.sequence, entry.content_hash));
+            self.last.insert(pair, (producer.sequence, entry.content_hash, receipt));
         }
         self.position += 1;
         let batch = (submission.flags, submission.rows.clone());
