@@ -35,4 +35,4 @@ pub use server::{HttpError, HttpServer};
 pub const MAX_BODY_BYTES: usize = gapless_wire::MAX_MESSAGE_BYTES;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

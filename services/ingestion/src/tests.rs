@@ -3,6 +3,7 @@
 mod full_disk;
 mod hostile;
 mod ingest;
+mod inputs;
 mod replay;
 mod restart;
 mod writing;

@@ -1,4 +1,4 @@
 mod accepting;
-mod client;
+pub(crate) mod client;
 mod refusing;
 mod surviving;
