@@ -20,6 +20,10 @@ const WAITING: usize = 1024;
 /// microseconds for each.
 const REPLIES: usize = 8192;
 
+/// Acknowledgements that wait for one producer before further ones are dropped: several times what one
+/// has in flight.
+const REPLIES_PER_PEER: u32 = 4096;
+
 /// What a producer waits when batches cannot even be decoded fast enough.
 const BUSY_RETRY_MS: u32 = 100;
 
@@ -37,6 +41,7 @@ impl IngestSocket {
     ) -> Result<IngestSocket, TransportError> {
         let settings = RouterSettings {
             name: "ingest-socket",
+            send_limit: REPLIES_PER_PEER,
             queue: WAITING,
             reply_queue: REPLIES,
             ..RouterSettings::default()

@@ -22,6 +22,10 @@ const WORKERS: usize = 2;
 /// Requests that wait; followers have one in flight each.
 const WAITING: usize = 256;
 
+/// Answers that wait for one peer before further ones are dropped: followers have one request in flight,
+/// and a peer that asks without reading shall not fill memory.
+const ANSWERS_PER_PEER: u32 = 16;
+
 /// The most bytes of records in one answer, but for a single larger record: a good part of a second of
 /// a busy journal, far from the largest message.
 const ANSWER_BYTES: usize = 4 << 20;
@@ -41,6 +45,7 @@ impl ReplaySocket {
     ) -> Result<ReplaySocket, TransportError> {
         let settings = RouterSettings {
             name: "journal-replay",
+            send_limit: ANSWERS_PER_PEER,
             max_message_bytes: MAX_REQUEST_BYTES,
             queue: WAITING,
             reply_queue: WORKERS,

@@ -8,7 +8,7 @@ use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::replay_socket::ReplaySocket;
 use crate::sources::{Source, SourceSettings};
-use crate::writer::Writer;
+use crate::writer::{SUBSCRIBER_MESSAGES, Writer};
 use crate::{Config, Error, SERVICE, clock};
 use gapless_journal::{Appender, Opened};
 use gapless_service_kit::{Shutdown, health};
@@ -75,7 +75,8 @@ pub fn run_embedded(
 
     let intake = Intake::new(config.intake_limits(), ledger.clone());
     let context = Context::new();
-    let publisher = Publisher::bind(&context, &config.journal_live, PublisherSettings::default())?;
+    let settings = PublisherSettings { send_limit: SUBSCRIBER_MESSAGES, ..PublisherSettings::default() };
+    let publisher = Publisher::bind(&context, &config.journal_live, settings)?;
     let journal_live = publisher.endpoint().to_string();
     let replay = ReplaySocket::start(&context, &config.journal_replay, &journal, &ledger)?;
     let ingest = IngestSocket::start(&context, &config.ingest, &intake)?;

@@ -29,8 +29,13 @@ use writable::Writable;
 /// Taken from the queue as one group: a few milliseconds of writing.
 const GROUP_BYTES: usize = 4 << 20;
 
-/// Published as one message at most: what a subscriber loses at once when it is too slow.
-const MESSAGE_BYTES: usize = 1 << 20;
+/// Published as one message at most, but for a single larger record: what a subscriber loses at once when
+/// it is too slow.
+const MESSAGE_BYTES: usize = 256 << 10;
+
+/// Messages that wait for a subscriber before it loses some: a quarter of a gigabyte for one that hangs,
+/// and it heals what it lost by replay.
+pub(crate) const SUBSCRIBER_MESSAGES: u32 = 1000;
 
 /// A full disk is looked at again by every attempt; producers need not hurry.
 const NO_SPACE_RETRY_MS: u32 = 1000;
