@@ -2,6 +2,10 @@
 
 use gapless_model::{MetricRows, Rows};
 
+/// The most bytes of rows that a window hands out: a hundred of them fit some messages, whatever the
+/// rows are. Candles never come near it; wide metrics and long warnings do.
+const MAX_BYTES: usize = 1 << 20;
+
 /// The last rows of one stream, at most `limit`; of a metrics stream those since its columns last changed.
 ///
 /// Rows are dropped only when twice the limit is there, so that a row costs a copy, not a shift of all.
@@ -36,9 +40,14 @@ impl Window {
         self.rows = None;
     }
 
-    /// A copy of the rows; `None` while there are none.
+    /// A copy of the rows, fewer when they are large; `None` while there are none.
     pub(crate) fn rows(&self) -> Option<Rows> {
-        self.rows.clone().map(|rows| self.tail(rows)).filter(|rows| !rows.is_empty())
+        let mut rows = self.tail(self.rows.clone()?);
+        while rows.approx_bytes() > MAX_BYTES && rows.len() > 1 {
+            let len = rows.len();
+            rows = rows.slice(len / 2, len);
+        }
+        Some(rows).filter(|rows| !rows.is_empty())
     }
 
     fn tail(&self, rows: Rows) -> Rows {

@@ -103,6 +103,8 @@ pub(crate) struct Driver<D: Dialect> {
     pub(crate) clock: Clock,
     pub(crate) logs: Logs<D::Payload>,
     pub(crate) steps: Steps<D>,
+    /// Whether the live socket is connected, once that is known.
+    pub(crate) link: Option<bool>,
     pub(crate) stopped: bool,
 }
 
@@ -131,6 +133,10 @@ impl<D: Dialect> Driver<D> {
         self.wake.clear();
         let more_replies = self.read_replies()?;
         let more_live = self.read_live()?;
+        if !more_live {
+            // What came before a loss is read by now, so that it does not look like life after it.
+            self.watch_link()?;
+        }
         self.run_timers()?;
         Ok(more_replies || more_live)
     }
@@ -158,6 +164,15 @@ impl<D: Dialect> Driver<D> {
             self.work()?;
         }
         Ok(true)
+    }
+
+    fn watch_link(&mut self) -> Result<(), TransportError> {
+        let Some(is_up) = self.live.link_change()? else { return Ok(()) };
+        self.link = Some(is_up);
+        for log in self.logs.numbers() {
+            self.steps.push_back(Step::Input { log, input: link_input(is_up) });
+        }
+        self.work()
     }
 
     fn run_timers(&mut self) -> Result<(), TransportError> {
@@ -216,6 +231,9 @@ impl<D: Dialect> Driver<D> {
                 let now = self.clock.now();
                 let coordinator = Coordinator::new(self.settings.clone(), begin, fastrand::u64(..), now);
                 self.logs.open(log, coordinator);
+                if let Some(is_up) = self.link {
+                    self.logs.input(log, link_input(is_up), now);
+                }
                 if let Some(status) = status {
                     let input = Input::Status { request: RequestId::UNSOLICITED, status };
                     self.logs.input(log, input, now);
@@ -332,4 +350,8 @@ impl<D: Dialect> Driver<D> {
         self.stopped = self.stopped || self.stop.try_recv() == Err(Disconnected);
         self.stopped
     }
+}
+
+fn link_input<T>(is_up: bool) -> Input<T> {
+    if is_up { Input::LinkUp } else { Input::LinkDown }
 }

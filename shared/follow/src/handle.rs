@@ -63,6 +63,7 @@ impl<E: Send + 'static> Handle<E> {
             clock,
             logs: Logs::new(),
             steps: Default::default(),
+            link: None,
             stopped: false,
         };
         let thread = std::thread::Builder::new()

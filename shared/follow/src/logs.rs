@@ -62,6 +62,12 @@ impl<T> Logs<T> {
         Some(log)
     }
 
+    /// The logs that are open.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        let open = (0..).zip(&self.slots).filter(|(_, slot)| slot.is_some());
+        open.map(|(log, _)| log).collect()
+    }
+
     pub(crate) fn next_due(&self) -> Option<MonoTime> {
         self.timers.first().map(|(due, _)| *due)
     }

@@ -37,6 +37,13 @@ impl Context {
         configure(&socket, limits).during("configure")?;
         Ok(socket)
     }
+
+    /// The receiving end of a monitor.
+    pub(crate) fn monitor_end(&self) -> Result<zmq::Socket, TransportError> {
+        let socket = self.0.socket(zmq::PAIR).during("open")?;
+        socket.set_linger(0).during("configure")?;
+        Ok(socket)
+    }
 }
 
 impl std::fmt::Debug for Context {

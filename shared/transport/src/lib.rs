@@ -29,6 +29,7 @@ mod endpoint;
 mod error;
 mod frame;
 mod holder;
+mod link;
 mod poller;
 mod publisher;
 mod requester;

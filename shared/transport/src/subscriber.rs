@@ -2,6 +2,7 @@
 
 use crate::context::{Limits, connect};
 use crate::error::During;
+use crate::link::LinkMonitor;
 use crate::poller::poll;
 use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError};
 use std::time::Duration;
@@ -30,6 +31,7 @@ impl Default for SubscriberSettings {
 /// it missed in between: sequences do that.
 pub struct Subscriber {
     socket: zmq::Socket,
+    link: LinkMonitor,
     endpoint: Endpoint,
     fault: Option<Fault>,
 }
@@ -57,13 +59,23 @@ impl Subscriber {
         };
         let socket = context.socket(zmq::SUB, limits)?;
         let endpoint = endpoint.try_into()?;
+        let link = LinkMonitor::attach(context, &socket)?;
         connect(&socket, &endpoint)?;
-        Ok(Subscriber { socket, endpoint, fault: settings.fault })
+        Ok(Subscriber { socket, link, endpoint, fault: settings.fault })
     }
 
     /// Where it connects to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Whether it is connected, if that changed since it was asked last. It must be asked from time to
+    /// time; an `inproc` address never tells. Messages that came before a loss may still be unread.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn link_change(&mut self) -> Result<Option<bool>, TransportError> {
+        self.link.change()
     }
 
     /// Asks for all topics that begin with `prefix`; compare the whole topic of what arrives.

@@ -137,3 +137,18 @@ fn pages_go_through_all_topics_of_a_prefix_in_order() {
     assert!(state.page(&forming, "metrics.", "", 2).entries.is_empty());
     assert!(state.page(&forming, "candles.test.A", "candles.test.A.1m", 2).entries.is_empty());
 }
+
+#[test]
+fn a_window_of_large_rows_is_cut_to_what_fits_a_message() {
+    let columns: Vec<String> = (0..256).map(|n| n.to_string()).collect();
+    let rows = MetricRows {
+        columns: columns.into(),
+        ts: (0..5000).map(UnixNanos).collect(),
+        values: vec![1.0; 5000 * 256],
+    };
+    let mut window = Window::new(5000);
+    window.push(&Rows::Metrics(rows));
+    let rows = window.rows().unwrap();
+    assert!(rows.len() > 100 && rows.approx_bytes() <= 1 << 20, "{} rows", rows.len());
+    assert_eq!(rows.last_ts(), Some(UnixNanos(4999)));
+}

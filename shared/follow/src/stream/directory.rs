@@ -3,7 +3,7 @@
 use super::Select;
 use crate::Progress;
 use gapless_model::{Seq, StreamKey};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// One followed stream.
 pub(crate) struct Stream {
@@ -20,7 +20,7 @@ pub(crate) struct Directory {
     max_streams: usize,
     streams: Vec<Stream>,
     by_topic: HashMap<Box<[u8]>, u32>,
-    dirty: Vec<u32>,
+    dirty: VecDeque<u32>,
     warned: bool,
 }
 
@@ -31,7 +31,7 @@ impl Directory {
             max_streams,
             streams: Vec::new(),
             by_topic: HashMap::new(),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
             warned: false,
         }
     }
@@ -81,13 +81,13 @@ impl Directory {
             && !stream.dirty
         {
             stream.dirty = true;
-            self.dirty.push(log);
+            self.dirty.push_back(log);
         }
     }
 
     /// A stream that was touched since it was last taken.
     pub(crate) fn take_marked(&mut self) -> Option<u32> {
-        let log = self.dirty.pop()?;
+        let log = self.dirty.pop_front()?;
         if let Some(stream) = self.streams.get_mut(log as usize) {
             stream.dirty = false;
         }

@@ -349,3 +349,17 @@ fn progress_tells_health_and_counts() {
     assert_eq!(progress.counts.gaps_found, progress.counts.gaps_healed);
     assert!(matches!(progress.health, Health::Receiving | Health::Subscribed), "{:?}", progress.health);
 }
+
+#[test]
+fn a_lost_live_feed_is_told_as_disconnected() {
+    let (mut fake, key) = (FakeStreams::new(), key("A"));
+    let mut application = Application::of(&fake, &key);
+    application.join(&mut fake, &key);
+    fake.live = gapless_transport::Publisher::bind(
+        &fake.context,
+        ANY,
+        gapless_transport::PublisherSettings::default(),
+    )
+    .unwrap();
+    application.until_event("the loss is told", |event| *event == Event::Health(Health::Disconnected));
+}

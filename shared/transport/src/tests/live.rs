@@ -145,3 +145,30 @@ fn one_wait_covers_a_feed_and_a_wake_up() {
     let ready = wait_any([Source::Subscriber(&follower), Source::Wake(&wake)], None).unwrap();
     assert_eq!(ready, [true, false]);
 }
+
+#[test]
+fn a_lost_and_a_restored_connection_are_told() {
+    let context = Context::new();
+    let live = Publisher::bind(&context, ANY, PublisherSettings::default()).unwrap();
+    let endpoint = live.endpoint().clone();
+    let mut follower = Subscriber::connect(&context, &endpoint, SubscriberSettings::default()).unwrap();
+    let mut until = |wanted: bool| {
+        let end = Instant::now() + DEADLINE;
+        while follower.link_change().unwrap() != Some(wanted) {
+            assert!(Instant::now() < end, "no word within {DEADLINE:?}");
+            assert!(follower.receive(Duration::from_millis(5)).unwrap().is_none());
+        }
+        assert_eq!(follower.link_change().unwrap(), None, "a change is told once");
+    };
+    until(true);
+    drop(live);
+    until(false);
+    let end = Instant::now() + DEADLINE;
+    let _live = loop {
+        match Publisher::bind(&context, &endpoint, PublisherSettings::default()) {
+            Ok(live) => break live,
+            Err(error) => assert!(Instant::now() < end, "{error}"),
+        }
+    };
+    until(true);
+}
