@@ -18,6 +18,8 @@ use crate::shutdown::Shutdown;
 
 /// Usage or configuration: the caller must change something before trying again.
 const USAGE: u8 = 2;
+/// State changes and what is unusual; single decisions and messages are for whoever asks.
+const DEFAULT_LEVEL: &str = "info";
 
 /// What a service is called and where its admin endpoint is by default.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +90,7 @@ where
 {
     let args = A::parse();
     let loaded = load_with_common::<C>(service.name, args.common(), args.overrides());
+    let loaded = loaded.map(|loaded| with_defaults(service, loaded));
     let loaded = match loaded.and_then(|loaded| to_toml(service.name, &loaded).map(|text| (loaded, text))) {
         Ok((_, text)) if args.common().print_config => {
             print!("{text}");
@@ -96,8 +99,7 @@ where
         Ok((loaded, _)) => loaded,
         Err(error) => return refuse(&error),
     };
-    let level = if loaded.common.log_level.is_empty() { "info" } else { &loaded.common.log_level };
-    if let Err(error) = init_logs(level, loaded.common.log_format) {
+    if let Err(error) = init_logs(&loaded.common.log_level, loaded.common.log_format) {
         return refuse(&error);
     }
     match start_and_run(service, loaded, args.common().ready_file.clone(), run) {
@@ -108,6 +110,18 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// Fills in what is left empty, so that `--print-config` shows what really holds.
+fn with_defaults<C>(service: &Service, mut loaded: Loaded<C>) -> Loaded<C> {
+    for (value, default) in
+        [(&mut loaded.common.admin, service.admin), (&mut loaded.common.log_level, DEFAULT_LEVEL)]
+    {
+        if value.is_empty() {
+            *value = default.to_owned();
+        }
+    }
+    loaded
 }
 
 /// Whether the service ended in order.
@@ -123,11 +137,7 @@ fn start_and_run<C>(
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("signal handlers cannot be installed")?;
     let bound = condition(service.name, "sockets-bound", "starting");
-    let admin = match loaded.common.admin.as_str() {
-        "off" => None,
-        "" => Some(service.admin),
-        address => Some(address),
-    };
+    let admin = Some(loaded.common.admin.as_str()).filter(|address| *address != "off");
     let start = |address| Admin::start(address, Some(service.name), service.version, shutdown.clone());
     let admin = admin.map(start).transpose()?;
     let kit = Kit { service: *service, shutdown: shutdown.clone(), admin, bound, ready_file };

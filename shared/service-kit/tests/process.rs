@@ -75,7 +75,9 @@ fn the_configuration_is_printed_as_it_would_be_used() {
     let printed = output(&["--print-config", "--mood", "bad", "--log-format", "json"]);
     assert_eq!(printed.status.code(), Some(0));
     let text = String::from_utf8(printed.stdout).unwrap();
-    for line in ["[ingestion]", "mood = \"bad\"", "workers = 1", "log_format = \"json\""] {
+    for line in
+        ["[ingestion]", "mood = \"bad\"", "workers = 1", "log_level = \"info\"", "log_format = \"json\""]
+    {
         assert!(text.lines().any(|own| own == line), "`{line}` is missing in:\n{text}");
     }
 }
