@@ -97,6 +97,19 @@ pub enum SourceError {
         /// Which stream.
         stream: String,
     },
+    /// The journal knows less of the file than it acknowledged; going on would add rows twice.
+    #[error(
+        "{stream}: the journal had taken row {delivered} of the file and now knows of {taken} only: see whether \
+         its history was lost, then run the replay again"
+    )]
+    Forgotten {
+        /// Which stream.
+        stream: String,
+        /// The last row that was acknowledged.
+        delivered: u64,
+        /// The last row that it now says it has.
+        taken: u64,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

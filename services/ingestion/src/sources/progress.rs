@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// How often a working source says in the log how far it is.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
+/// Bad rows that are named in the log one by one; a file of nothing but damage must not fill the disk.
+const NAMED_BAD_ROWS: u64 = 100;
+
 /// Counts of one source; read them at any time from any thread.
 #[derive(Debug)]
 pub struct Progress {
@@ -74,6 +77,17 @@ impl Progress {
     pub(crate) fn add_duplicate(&self, rows: u64) {
         self.duplicate.fetch_add(rows, Relaxed);
     }
+    /// A row is skipped: names its place and the reason.
+    pub(crate) fn skip_bad(&self, place: &dyn fmt::Display, reason: &str) {
+        let before = self.bad();
+        self.add_bad(1);
+        if before < NAMED_BAD_ROWS {
+            tracing::warn!(%place, reason, "bad row skipped");
+        } else if before == NAMED_BAD_ROWS {
+            tracing::warn!(%place, reason, "bad row skipped; further ones are only counted");
+        }
+    }
+
     pub(crate) fn add_bad(&self, rows: u64) {
         self.bad.fetch_add(rows, Relaxed);
         self.bad_metric.increment(rows);

@@ -25,8 +25,10 @@ const DEFAULT_BATCH_ROWS: usize = 100;
 const GATHER: Duration = Duration::from_millis(10);
 /// The longest wait before answers are looked at again.
 const MAX_WAIT: Duration = Duration::from_millis(100);
-/// How often in a row a replay may be sent elsewhere without getting a batch in.
+/// How often in a row a replay may be sent back to the same row before it gives up.
 const MAX_DETOURS: u32 = 8;
+/// Rows passed over before the stop request is looked at again: some tens of milliseconds.
+const SKIP_SLICE_ROWS: u64 = 50_000;
 
 /// A file to replay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +122,8 @@ pub(crate) struct Replay {
     shutdown: Shutdown,
     progress: Arc<Progress>,
     file: CandleFile,
+    /// Rows at the beginning of the file that the journal has.
+    to_skip: u64,
     outbox: Outbox,
     pacer: Pacer,
     started: Instant,
@@ -140,7 +144,7 @@ impl Replay {
     ) -> Result<Replay, SourceError> {
         settings.check()?;
         let options = settings.options()?;
-        let mut file = CandleFile::open(&settings.path, &options)?;
+        let file = CandleFile::open(&settings.path, &options)?;
         let key = settings.key(&file)?;
         let producer_id = producer_id(settings, &options)?;
         let ProducerStatus { last_sequence: taken, .. } = intake.producer_status(&producer_id, &key);
@@ -148,10 +152,8 @@ impl Replay {
             let interval = file.interval();
             tracing::warn!(stream = %key, %interval, %spacing, "the rows are spaced otherwise than the interval says");
         }
-        let skipped = file.skip_rows(taken)?;
-        tracing::info!(stream = %key, path = %settings.path.display(), pace = %settings.pace, skipped, "replay begins");
-        progress.set_bytes(file.bytes_read(), file.total_bytes());
-        progress.add_duplicate(skipped);
+        tracing::info!(stream = %key, path = %settings.path.display(), pace = %settings.pace, taken, "replay begins");
+        progress.set_bytes(0, file.total_bytes());
         let outbox = Outbox::new(intake, shutdown.clone(), progress.clone(), key, producer_id, taken);
         Ok(Replay {
             settings: settings.clone(),
@@ -159,6 +161,7 @@ impl Replay {
             shutdown,
             progress,
             file,
+            to_skip: taken,
             outbox,
             pacer: Pacer::new(settings.pace),
             started: Instant::now(),
@@ -177,9 +180,11 @@ impl Replay {
     /// Replays until the file has ended and everything is acknowledged, or until the stop.
     pub(crate) fn run(mut self) -> Result<(), SourceError> {
         let mut log = ProgressLog::new(Instant::now());
+        let skipped = self.pass_over()?;
+        self.progress.add_duplicate(skipped);
+        self.started = Instant::now();
         while !self.shutdown.is_requested() {
             log.tick(&self.progress, Instant::now());
-            let delivered = self.outbox.delivered();
             match self.step() {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -188,9 +193,6 @@ impl Replay {
                 Err(Trouble::Rejected { rows, reason }) => {
                     return Err(SourceError::Rejected { rows, reason });
                 }
-            }
-            if self.outbox.delivered() > delivered {
-                self.detours = 0;
             }
         }
         tracing::info!(stream = %self.key(), outcome = %self.progress, ended = self.ended, "replay ends");
@@ -228,13 +230,12 @@ impl Replay {
     /// Reads the next batch when the one before is used up; a failure of the file ends the reading, and
     /// is told after what was read before it.
     fn read_ahead(&mut self) {
-        while self.ahead.is_empty() && !self.ended {
+        while self.ahead.is_empty() && !self.ended && !self.shutdown.is_requested() {
             match self.file.next_batch() {
                 Ok(Some(batch)) => {
                     for bad in &batch.bad {
-                        tracing::warn!(at = %format_args!("{}:{}", bad.file, bad.line), reason = %bad.reason, "bad row skipped");
+                        self.progress.skip_bad(&format_args!("{}:{}", bad.file, bad.line), &bad.reason);
                     }
-                    self.progress.add_bad(batch.bad.len() as u64);
                     self.progress.add_read(batch.candles.len() as u64);
                     self.ahead.extend(batch.candles);
                 }
@@ -248,15 +249,35 @@ impl Replay {
         }
     }
 
+    /// Passes over the rows that the journal has; how many there were. Ends early at the stop.
+    fn pass_over(&mut self) -> Result<u64, SourceError> {
+        let mut skipped = 0;
+        while self.to_skip > 0 && !self.shutdown.is_requested() {
+            let slice = self.to_skip.min(SKIP_SLICE_ROWS);
+            let passed = self.file.skip_rows(slice)?;
+            skipped += passed;
+            // A file that is shorter than what the journal has of it gives nothing more.
+            self.to_skip = if passed < slice { 0 } else { self.to_skip - passed };
+            self.progress.set_bytes(self.file.bytes_read(), self.file.total_bytes());
+        }
+        Ok(skipped)
+    }
+
     /// The journal has the rows up to `taken`: reads the file from its beginning up to there.
     fn go_on_after(&mut self, taken: u64) -> Result<(), SourceError> {
-        self.detours += 1;
+        let delivered = self.outbox.delivered();
+        self.detours = if taken > delivered { 0 } else { self.detours + 1 };
+        if taken < delivered {
+            return Err(SourceError::Forgotten { stream: self.key().to_string(), delivered, taken });
+        }
         if self.detours > MAX_DETOURS {
             return Err(SourceError::Contested { stream: self.key().to_string() });
         }
         tracing::warn!(stream = %self.key(), taken, "the journal is at another row of the file: going on after it");
+        self.progress.add_duplicate(taken - delivered);
         self.file = CandleFile::open(&self.settings.path, &self.options)?;
-        self.file.skip_rows(taken)?;
+        self.to_skip = taken;
+        self.pass_over()?;
         self.ahead.clear();
         self.ended = false;
         self.failure = None;

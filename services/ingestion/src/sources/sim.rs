@@ -152,10 +152,11 @@ impl Sim {
                 Ok(Some(wait)) => drop(self.shutdown.wait(wait)),
                 Ok(None) => {}
                 Err(Trouble::Closing) => break,
-                Err(Trouble::Elsewhere { .. }) => self.begin_anew(),
                 Err(Trouble::Rejected { rows, reason }) => {
                     return Err(SourceError::Rejected { rows, reason });
                 }
+                // Each symbol mends that by itself.
+                Err(Trouble::Elsewhere { .. }) => {}
             }
         }
         for traded in &mut self.traded {
@@ -180,11 +181,11 @@ impl Sim {
         let mut next: Option<Duration> = None;
         let mut made = 0;
         for traded in &mut self.traded {
-            traded.outbox.pump(Instant::now())?;
+            traded.pump()?;
             let (rows, due) = traded.due(self.interval, self.settings.batch_rows, elapsed);
             if rows > 0 {
                 traded.make(rows);
-                traded.outbox.pump(Instant::now())?;
+                traded.pump()?;
                 self.progress.add_read(rows as u64);
                 made += rows;
             }
@@ -196,18 +197,23 @@ impl Sim {
         let wait = next.map_or(GATHER, |next| next.saturating_sub(elapsed));
         Ok(Some(wait.clamp(GATHER, MAX_WAIT)))
     }
-
-    fn begin_anew(&mut self) {
-        let producer_id = format!("sim:{}", unix_nanos().to_millis().0);
-        for traded in &mut self.traded {
-            traded.outbox.begin_anew(producer_id.clone());
-        }
-    }
 }
 
 impl Traded {
     fn is_done(&self) -> bool {
         self.left == Some(0) && self.outbox.is_empty()
+    }
+
+    /// A producer that the journal has forgotten goes on under another name: the rows that wait were not
+    /// taken, or they would not be refused.
+    fn pump(&mut self) -> Result<(), Trouble> {
+        match self.outbox.pump(Instant::now()) {
+            Err(Trouble::Elsewhere { .. }) => {
+                self.outbox.begin_anew(format!("sim:{}", unix_nanos().to_millis().0));
+                Ok(())
+            }
+            pumped => pumped,
+        }
     }
 
     /// How many candles are due, and when the one after those is.

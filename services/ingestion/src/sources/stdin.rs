@@ -215,11 +215,11 @@ impl Stdin {
     }
 
     fn bad(&self, line: u64, reason: String) -> Result<(), SourceError> {
-        self.progress.add_bad(1);
         if self.settings.strict {
+            self.progress.add_bad(1);
             return Err(SourceError::BadLine { line, reason });
         }
-        tracing::warn!(line, reason, "bad line skipped");
+        self.progress.skip_bad(&format_args!("line {line}"), &reason);
         Ok(())
     }
 
