@@ -129,6 +129,11 @@ impl Outbox {
         self.len
     }
 
+    /// The record that the oldest of them comes from.
+    pub(crate) fn oldest(&self) -> Option<Position> {
+        self.lanes.values().filter_map(|lane| lane.queue.front()).map(|head| head.position).min()
+    }
+
     /// History is read: sending may begin.
     pub(crate) fn open(&mut self) {
         self.is_open = true;

@@ -238,7 +238,6 @@ impl Shell {
             return Ok(());
         };
         self.report(&folded, &record);
-        self.follower.acknowledge(record.position);
         if folded.publish {
             self.meters.derived_rows.increment(folded.derived_rows);
             let now = self.now();
@@ -357,7 +356,18 @@ impl Shell {
         true
     }
 
+    /// What bars come from stays in the journal until those are in it too. Bars that are forming do not
+    /// hold it: a source that stopped in the middle of one would hold it for ever.
+    fn acknowledge(&mut self) {
+        let read = self.engine.state.position();
+        let needed = self.engine.outbox.oldest().map_or(read, |oldest| Position(oldest.0 - 1));
+        if self.engine.is_live() {
+            self.follower.acknowledge(read.min(needed));
+        }
+    }
+
     fn measure(&mut self) {
+        self.acknowledge();
         self.meters.streams.set(self.engine.state.len() as f64);
         self.meters.late_rows.absolute(self.engine.deriver.late_rows());
         self.meters.outbox.set(self.engine.outbox.len() as f64);

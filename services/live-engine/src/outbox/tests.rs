@@ -38,7 +38,7 @@ fn each_stream_has_one_batch_in_flight_that_names_the_one_before() {
     assert_eq!(outbox.poll_send(START), None);
     assert_eq!(outbox.handle_reply(a.id, Reply::Accepted, START), Outcome::Accepted { rows: 1 });
     assert_eq!(numbers(&outbox.poll_send(START).unwrap()), (7, 3));
-    assert_eq!(outbox.len(), 2);
+    assert_eq!((outbox.len(), outbox.oldest()), (2, Some(Position(4))));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use gapless_wire::{
     Bytes, Durability, ErrorCode, ErrorResponse, IngestAck, IngestBatch, IngestNack, JournalReadResponse,
     JournalRecord, JournalStatusResponse, Limits, Message, decode, decode_batch, encode_message, topic,
 };
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
 pub(super) const EPOCH: Epoch = Epoch(1_700_000_000_000);
@@ -30,10 +30,14 @@ struct Journal {
     busy: u32,
     /// How many acknowledgements are lost.
     silent: u32,
+    /// What the engine acknowledged.
+    acknowledged: Position,
 }
 
 pub(super) struct FakeIngestion {
     journal: Arc<Mutex<Journal>>,
+    /// Told after each request.
+    asked: Arc<Condvar>,
     servers: Vec<(RouterServer, JoinHandle<()>)>,
 }
 
@@ -47,9 +51,11 @@ impl FakeIngestion {
             epochs: vec![EpochStart { epoch: EPOCH, first_sequence: Seq(1) }],
             busy: 0,
             silent: 0,
+            acknowledged: Position::NONE,
         }));
-        let servers = (0..2).map(|_| serve(&context, &journal)).collect();
-        FakeIngestion { journal, servers }
+        let asked = Arc::new(Condvar::new());
+        let servers = (0..2).map(|_| serve(&context, &journal, &asked)).collect();
+        FakeIngestion { journal, asked, servers }
     }
 
     pub(super) fn addresses(&self) -> Addresses {
@@ -74,6 +80,19 @@ impl FakeIngestion {
     pub(super) fn be_difficult(&self, busy: u32, silent: u32) {
         let mut journal = self.journal.lock().unwrap();
         (journal.busy, journal.silent) = (busy, silent);
+    }
+
+    /// What the engine acknowledged.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.journal.lock().unwrap().acknowledged.0
+    }
+
+    /// Waits until the engine has acknowledged the records up to `position`.
+    pub(super) fn until_acknowledged(&self, position: u64) {
+        let wanted = |journal: &mut Journal| journal.acknowledged.0 != position;
+        let journal = self.journal.lock().unwrap();
+        let (_journal, waited) = self.asked.wait_timeout_while(journal, super::DEADLINE, wanted).unwrap();
+        assert!(!waited.timed_out(), "record {position} is not acknowledged");
     }
 
     /// Loses the records after `keep`, as a power loss does, and begins another epoch.
@@ -116,14 +135,20 @@ impl Drop for FakeIngestion {
     }
 }
 
-fn serve(context: &Context, journal: &Arc<Mutex<Journal>>) -> (RouterServer, JoinHandle<()>) {
+fn serve(
+    context: &Context,
+    journal: &Arc<Mutex<Journal>>,
+    asked: &Arc<Condvar>,
+) -> (RouterServer, JoinHandle<()>) {
     let hooks = Hooks { refuse: |_| None, malformed: || None };
     let server = RouterServer::bind(context, ANY, RouterSettings::default(), hooks).unwrap();
-    let (requests, replier, journal) = (server.requests().clone(), server.replier(), journal.clone());
+    let (requests, replier) = (server.requests().clone(), server.replier());
+    let (journal, asked) = (journal.clone(), asked.clone());
     let worker = std::thread::spawn(move || {
         for Request { peer, body } in requests {
             let envelope = decode(&body, &Limits::ingest()).unwrap();
             let reply = journal.lock().unwrap().answer(&envelope.message);
+            asked.notify_all();
             if let Some(reply) = reply {
                 replier.send(peer, encode_message(&reply, &envelope.correlation_id));
             }
@@ -182,7 +207,10 @@ impl Journal {
 
     fn answer(&mut self, message: &Message) -> Option<Message> {
         Some(match message {
-            Message::JournalStatusRequest(_) => Message::JournalStatusResponse(self.status()),
+            Message::JournalStatusRequest(asked) => {
+                self.acknowledged = self.acknowledged.max(asked.acknowledged);
+                Message::JournalStatusResponse(self.status())
+            }
             Message::JournalReadRequest(asked) => {
                 let records = self.records.iter().skip(asked.from.0 as usize - 1).take(50).cloned();
                 let status = self.status();

@@ -176,3 +176,28 @@ fn an_address_in_use_is_named() {
     let error = run(config, Shutdown::new(), |_| ()).unwrap_err().to_string();
     assert!(error.contains(&engine.bound.live) && error.contains("in use"), "{error}");
 }
+
+#[test]
+fn the_journal_keeps_what_waiting_bars_come_from() {
+    let ingestion = FakeIngestion::new();
+    ingestion.be_difficult(u32::MAX, 0);
+    let engine = Running::start(&ingestion);
+    let mut live = engine.subscribe(TOPIC);
+    joined_after(&ingestion, &mut live);
+    let before = ingestion.records().len() as u64;
+    ingestion.accept(&rows("A", 100, 5));
+    ingestion.accept(&rows("A", 105, 1));
+    // Watermarks are the clock: the third comes 2.25 s later, acknowledgements go out each second.
+    next_batch(&mut live, TOPIC, |batch| batch.range().end() == Seq(8) && !batch.rows.is_empty());
+    (0..3).for_each(|_| drop(next_batch(&mut live, TOPIC, |batch| batch.rows.is_empty())));
+    assert_eq!(ingestion.acknowledged(), before);
+    ingestion.be_difficult(0, 0);
+    // Both source records and the bar's own.
+    ingestion.until_acknowledged(before + 3);
+}
+
+/// A row that the subscriber hears.
+fn joined_after(ingestion: &FakeIngestion, live: &mut Subscriber) {
+    ingestion.accept(&rows("A", 0, 1));
+    joined(live, TOPIC);
+}
