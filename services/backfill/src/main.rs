@@ -1,1 +1,21 @@
-fn main() {}
+//! `gapless-backfill`: the backfill service as a process.
+
+use gapless_backfill::{Args, Config, run};
+use gapless_service_kit::{Service, main_with};
+use std::process::ExitCode;
+
+const SERVICE: Service =
+    Service { name: "backfill", version: env!("CARGO_PKG_VERSION"), admin: "127.0.0.1:9083" };
+
+fn main() -> ExitCode {
+    main_with::<Args, Config>(&SERVICE, |config, kit| {
+        let mut announced = Ok(());
+        run(config, kit.shutdown(), |bound| {
+            announced = kit.ready(bound.addresses());
+            if announced.is_err() {
+                kit.shutdown().request();
+            }
+        })?;
+        announced
+    })
+}

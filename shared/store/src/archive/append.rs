@@ -103,6 +103,7 @@ fn plan<'a>(
         if plan.batches.iter().any(|(_, batch)| batch.kind() == kind) {
             let (generation, rows) = directory.generation(kind);
             let full = rows >= seal_rows;
+            plan.done.sealable |= full;
             plan.generations
                 .insert(kind, (if full { generation + 1 } else { generation }, full || rows == 0));
         }

@@ -70,6 +70,8 @@ pub struct Appended {
     pub duplicates: u64,
     /// Streams whose older rows are no longer served, because the journal lost rows before the new ones.
     pub broken: u64,
+    /// Whether a hot table was full before: [`Sealer::seal_next`] has work.
+    pub sealable: bool,
 }
 
 impl Archive {

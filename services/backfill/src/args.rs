@@ -1,0 +1,50 @@
+//! The command line of `gapless-backfill`.
+
+use clap::Parser;
+use gapless_service_kit::{Arguments, CommonArgs, overrides};
+use toml::{Table, Value};
+
+/// Archives the journal in DuckDB and replays any range on request.
+#[derive(Debug, Parser)]
+#[command(name = "gapless-backfill", version)]
+pub struct Args {
+    /// Flags of every service.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Address of the journal's live feed [default: tcp://127.0.0.1:5552]
+    #[arg(long, value_name = "ENDPOINT")]
+    pub journal: Option<String>,
+    /// Address of the journal's replay side [default: tcp://127.0.0.1:5553]
+    #[arg(long, value_name = "ENDPOINT")]
+    pub journal_replay: Option<String>,
+    /// Where to bind requests [default: tcp://127.0.0.1:5557]
+    #[arg(long, value_name = "ENDPOINT")]
+    pub bind: Option<String>,
+    /// The archive's DuckDB file [default: gapless-data/archive.duckdb]
+    #[arg(long, value_name = "FILE")]
+    pub archive: Option<String>,
+    /// How often rows are committed to the archive [default: 200ms]
+    #[arg(long, value_name = "DURATION")]
+    pub commit_every: Option<String>,
+    /// Threads that answer requests [default: 4]
+    #[arg(long, value_name = "COUNT")]
+    pub workers: Option<u32>,
+}
+
+impl Arguments for Args {
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    fn overrides(&self) -> Table {
+        let text = |value: &Option<String>| value.clone().map(Value::from);
+        overrides([
+            ("journal", text(&self.journal)),
+            ("journal_replay", text(&self.journal_replay)),
+            ("bind", text(&self.bind)),
+            ("archive", text(&self.archive)),
+            ("commit_every", text(&self.commit_every)),
+            ("workers", self.workers.map(|count| Value::from(i64::from(count)))),
+        ])
+    }
+}
