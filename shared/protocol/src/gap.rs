@@ -78,10 +78,11 @@ impl Health {
 
 /// What a coordinator has counted since it was made.
 ///
-/// `gaps_found == gaps_healed + gaps_truncated + gaps_void + open gaps` at all times.
+/// A late start ([`GapCause::Join`]) is no loss: its gap counts only when rows of it were given up. So at
+/// all times `gaps_found == gaps_healed + gaps_truncated + gaps_void +` the open ones of other causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Gaps opened, also those of joining ([`GapCause::Join`]).
+    /// Gaps found.
     pub gaps_found: u64,
     /// Gaps whose rows all came.
     pub gaps_healed: u64,

@@ -25,7 +25,8 @@ pub enum Input<T> {
         /// What the server answered.
         status: LogStatus,
     },
-    /// The answer to a replay request.
+    /// The answer to a replay request. Only the rows that are in it are believed; what it says of itself
+    /// (`served`, `has_more`) is for the driver to check against its digest, and for the record.
     Replayed {
         /// Which request.
         request: RequestId,

@@ -1,4 +1,7 @@
+mod app;
 mod epochs;
+mod history;
+mod hostile;
 mod network;
 mod rig;
 mod simulation;

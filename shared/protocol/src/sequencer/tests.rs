@@ -225,7 +225,7 @@ impl Model {
             (Some((id, _)), Some((wanted, _, _))) => batch.symbol == symbol && id == wanted,
             _ => false,
         };
-        let last = self.journal.iter().filter(mine).next_back();
+        let last = self.journal.iter().rfind(mine);
         let last = last.and_then(|batch| batch.producer.as_ref()).map_or(0, |(_, sequence)| *sequence);
         if let Some((_, sequence, previous)) = producer {
             let found = self.journal.iter().zip(1..).filter(|(batch, _)| mine(batch));

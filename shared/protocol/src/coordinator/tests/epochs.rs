@@ -175,3 +175,32 @@ fn a_late_answer_from_before_the_epoch_change_brings_only_what_is_shared() {
     assert_eq!(rows_and_gaps(did), [Did::Replay(11, 12)]);
     assert_ne!(late, RequestId(0));
 }
+
+#[test]
+fn rows_that_were_announced_before_the_history_was_known_are_asked_for_at_once() {
+    let mut rig = Rig::following(10);
+    live(&mut rig, 20, 11, 15);
+    let did = rows_and_gaps(rig.answer_status(status(&[(10, 1), (20, 11)], 1, 12)));
+    assert_eq!(did, [Did::Opened(11, 15, GapCause::EpochChange), Did::Ask(11, 15)]);
+}
+
+#[test]
+fn without_epochs_a_late_answer_may_be_one_of_the_past_history() {
+    let mut rig = Rig::new(Begin::Earliest);
+    rig.did();
+    live(&mut rig, 0, 1, 2);
+    rig.answer_status(status(&[], 0, 2));
+    live(&mut rig, 0, 4, 4);
+    let late = rig.replay_request;
+    assert_eq!(live(&mut rig, 0, 1, 2)[..2], [reset(0, 0), Did::Abandon]);
+    let (old, chunks) = (status(&[], 0, 4), vec![chunk(0, 3, 4)]);
+    let did = rig.input(Input::Replayed {
+        request: late,
+        status: old,
+        served: range(3, 4),
+        chunks,
+        has_more: false,
+    });
+    assert_eq!(did, []);
+    assert_eq!(rig.coordinator.applied().1, Seq(2));
+}

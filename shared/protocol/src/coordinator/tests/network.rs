@@ -1,31 +1,16 @@
 //! A simulated log with two ways to a follower, both as bad as asked for, in virtual time.
 
+use super::app::App;
+use super::history::{Dice, History};
 use crate::{
-    Begin, Chunk, Coordinator, Event, Failure, Health, HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot,
-    Input, LogStatus, Output, RequestId, Settings, TruncateReason,
+    Begin, Coordinator, Event, Failure, Health, HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot, Input,
+    Output, RequestId, Settings, TruncateReason,
 };
 use gapless_model::{Epoch, EpochStart, MonoTime, Seq, SeqRange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const MS: u64 = 1_000_000;
-
-/// A small seeded generator for everything that the network decides.
-#[derive(Debug, Clone)]
-pub(super) struct Dice(pub(super) u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 ^ (self.0 >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32
-    }
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
-    }
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// How bad it is, in percent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,108 +24,6 @@ pub(super) struct Faults {
     pub(super) reply_odd: u64,
     /// Claims to have rows and sends none.
     pub(super) reply_empty: u64,
-}
-
-/// One history of rows; each row has a value that no other row ever has.
-#[derive(Debug, Clone)]
-pub(super) struct History {
-    pub(super) epochs: Vec<EpochStart>,
-    pub(super) earliest: u64,
-    pub(super) rows: Vec<u64>,
-}
-
-impl History {
-    fn new(epoch: u64) -> History {
-        let first = EpochStart { epoch: Epoch(epoch), first_sequence: Seq::FIRST };
-        History { epochs: vec![first], earliest: 1, rows: Vec::new() }
-    }
-    pub(super) fn epoch(&self) -> Epoch {
-        self.epochs.last().unwrap().epoch
-    }
-    pub(super) fn latest(&self) -> u64 {
-        self.rows.len() as u64
-    }
-    fn epoch_of(&self, seq: u64) -> Epoch {
-        let started = |start: &&EpochStart| start.first_sequence.0 <= seq;
-        // The last epoch that began at or before the row, unless a later one began before that again.
-        self.epochs.iter().rev().find(started).unwrap().epoch
-    }
-    fn status(&self, with_epochs: bool) -> LogStatus {
-        let is_stated = self.epoch().is_stated();
-        LogStatus {
-            epoch: self.epoch(),
-            earliest: if is_stated { Seq(self.earliest) } else { Seq::NONE },
-            latest: Seq(self.latest()),
-            epochs: if with_epochs && is_stated { self.epochs.clone() } else { Vec::new() },
-        }
-    }
-    /// Rows as chunks; each chunk is of one epoch and labelled with it.
-    fn cut(&self, first: u64, last: u64, dice: &mut Dice, is_relabelled: bool) -> Vec<Chunk<Vec<u64>>> {
-        let mut chunks = Vec::new();
-        let mut at = first;
-        while at <= last {
-            let mut end = (at + dice.below(8)).min(last);
-            while self.epoch_of(end) != self.epoch_of(at) {
-                end -= 1;
-            }
-            let epoch = if is_relabelled { self.epoch() } else { self.epoch_of(at) };
-            let payload = self.rows[at as usize - 1..end as usize].to_vec();
-            chunks.push(Chunk { epoch, range: SeqRange::new(Seq(at), Seq(end + 1)), bytes: 10, payload });
-            at = end + 1;
-        }
-        chunks
-    }
-}
-
-/// What the application holds: `None` for a row that was given up.
-#[derive(Debug, Default)]
-pub(super) struct App {
-    pub(super) rows: BTreeMap<u64, Option<u64>>,
-    pub(super) truncated: BTreeMap<u64, TruncateReason>,
-    next: Option<u64>,
-    pub(super) resets: u64,
-}
-
-impl App {
-    fn begins_at(&mut self, range: SeqRange) {
-        let next = self.next.unwrap_or(range.start().0);
-        assert_eq!(range.start().0, next, "rows are contiguous or an event covers the difference");
-        self.next = Some(range.end().0);
-    }
-
-    fn take(&mut self, output: &Output<Vec<u64>>) {
-        match output {
-            Output::Deliver { chunk, wanted, .. } => {
-                assert!(!wanted.is_empty() && chunk.range.intersect(*wanted) == *wanted);
-                self.begins_at(*wanted);
-                for seq in wanted.start().0..wanted.end().0 {
-                    let value = chunk.payload[(seq - chunk.range.start().0) as usize];
-                    assert!(self.rows.insert(seq, Some(value)).is_none(), "row {seq} was delivered twice");
-                }
-            }
-            Output::Event(Event::Truncated { range, reason, .. }) => {
-                self.begins_at(*range);
-                for seq in range.start().0..range.end().0 {
-                    assert!(self.rows.insert(seq, None).is_none(), "row {seq} is given up after it came");
-                    self.truncated.insert(seq, *reason);
-                }
-            }
-            Output::Event(Event::Rewind { keep, .. }) => {
-                self.rows.split_off(&(keep.0 + 1));
-                self.truncated.split_off(&(keep.0 + 1));
-                self.next = Some(keep.0 + 1);
-            }
-            Output::Event(Event::Reset { .. }) => {
-                *self = App { resets: self.resets + 1, ..App::default() };
-            }
-            Output::Event(
-                Event::GapOpened(_) | Event::GapHealed(_) | Event::CaughtUp { .. } | Event::Health(_),
-            )
-            | Output::RequestStatus { .. }
-            | Output::RequestReplay { .. }
-            | Output::Abandon { .. } => {}
-        }
-    }
 }
 
 enum Message {
@@ -184,7 +67,7 @@ impl World {
             truth: History::new(epoch),
             archive: History::new(epoch),
             client: Coordinator::new(settings.clone(), begin, seed, MonoTime(0)),
-            app: App::default(),
+            app: App::new(),
             events: Vec::new(),
             begin,
             settings,

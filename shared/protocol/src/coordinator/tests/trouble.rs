@@ -239,3 +239,23 @@ fn absurd_numbers_do_not_break_the_order() {
     rig.pass(0);
     assert_eq!(rows_and_gaps(rig.live(11, 11)), [Did::Live(11, 11)]);
 }
+
+#[test]
+fn a_server_that_refuses_even_its_status_refuses_the_rows() {
+    let mut rig = Rig::new(Begin::Cursor { epoch: Epoch(EPOCH), applied: Seq(10) });
+    rig.did();
+    rig.live(15, 15);
+    let mut did = Vec::new();
+    for _ in 0..5 {
+        while !did.is_empty() && !did.contains(&Did::AskStatus) {
+            did = rig.until_something();
+        }
+        did =
+            rig.input(Input::Failed { request: rig.status_request, failure: Failure::Refused { code: 403 } });
+        if did.is_empty() {
+            did = rig.until_something();
+        }
+    }
+    assert_eq!(did[0], truncated(11, 14, TruncateReason::Refused { code: 403 }));
+    assert!(did.contains(&Did::Live(15, 15)));
+}
