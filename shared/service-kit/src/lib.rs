@@ -33,7 +33,7 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     main_with::<Args, Config>(&SERVICE, |config, kit| {
-//!         kit.ready([("listen", config.listen)])?;
+//!         kit.announce([("listen", config.listen)]);
 //!         let _ = kit.shutdown().receiver().recv();
 //!         Ok(())
 //!     })

@@ -48,6 +48,19 @@ impl Kit {
         self.shutdown.clone()
     }
 
+    /// [`Kit::ready`] for a service's `ready` callback, which cannot fail: an error is logged and stops the
+    /// service, which then ends with exit code 1.
+    pub fn announce<K, V>(&self, addresses: impl IntoIterator<Item = (K, V)>)
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        if let Err(error) = self.ready(addresses) {
+            tracing::error!(service = self.service.name, "{error:#}");
+            self.shutdown.fail();
+        }
+    }
+
     /// Says that every socket is bound: logs the addresses, lets `/readyz` go green and writes the
     /// ready file. `addresses` are pairs of socket name and address really bound.
     ///

@@ -97,6 +97,15 @@ fn the_ready_file_names_what_was_bound() {
 }
 
 #[test]
+fn a_ready_file_that_cannot_be_written_stops_the_service() {
+    let stopped = output(&["--ready-file", "/no/such/folder/ready.json"]);
+    assert_eq!(stopped.status.code(), Some(1));
+    assert!(
+        String::from_utf8(stopped.stderr).unwrap().contains("/no/such/folder/ready.json cannot be written")
+    );
+}
+
+#[test]
 fn a_failure_and_a_panic_end_with_1_and_stand_in_the_log() {
     let failed = output(&["--mood", "fatal"]);
     assert_eq!(failed.status.code(), Some(1));
