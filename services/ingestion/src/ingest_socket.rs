@@ -71,11 +71,13 @@ impl IngestSocket {
 /// The answers that need no worker.
 pub(crate) const HOOKS: Hooks = Hooks {
     refuse: |body| {
+        metrics::counter(names::QUEUE_REFUSED, SERVICE, &[("queue", "requests")]).increment(1);
         let message = "too many requests wait here: try again a little later".to_owned();
         let error = ErrorResponse { code: ErrorCode::BUSY, message, retry_after_ms: BUSY_RETRY_MS };
         Some(encode_message(&Message::Error(error), peek_correlation_id(body)))
     },
     malformed: || {
+        count_malformed("requests");
         let message = "a request is one frame with one envelope".to_owned();
         let error = ErrorResponse { code: ErrorCode::MALFORMED, message, retry_after_ms: 0 };
         Some(encode_message(&Message::Error(error), ""))
