@@ -1,1 +1,5 @@
-fn main() {}
+//! `gapless`: see `gapless --help`.
+
+fn main() -> std::process::ExitCode {
+    gapless_cli::main()
+}

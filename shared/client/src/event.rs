@@ -56,7 +56,7 @@ pub enum Event {
         to: Epoch,
     },
     /// The current state, after a truncation.
-    State(State),
+    State(Box<State>),
     /// The connection to a stream changed.
     Health {
         /// Which stream.

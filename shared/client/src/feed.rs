@@ -76,7 +76,7 @@ impl Feed {
             let event = select_biased! {
                 recv(self.stopped) -> _ => return Next::Ended,
                 recv(self.states.answers()) -> state => match state {
-                    Ok(state) => Some(Event::State(state)),
+                    Ok(state) => Some(Event::State(Box::new(state))),
                     // The desk ends only with this subscription.
                     Err(_) => return Next::Ended,
                 },

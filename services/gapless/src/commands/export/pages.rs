@@ -1,0 +1,58 @@
+//! A range of a stream, page by page.
+
+use anyhow::{Result, anyhow};
+use gapless::{BackfillRequest, Batch, Client, Epoch, Reader, Seq, SeqRange, StreamKey};
+use std::collections::VecDeque;
+
+/// The batches of a range, in order and without a hole.
+pub(crate) struct Pages {
+    reader: Reader,
+    key: StreamKey,
+    left: SeqRange,
+    ready: VecDeque<Batch>,
+}
+
+impl Pages {
+    pub(crate) fn new(client: &Client, key: &StreamKey, range: SeqRange) -> Result<Pages> {
+        Ok(Pages { reader: client.reader()?, key: key.clone(), left: range, ready: VecDeque::new() })
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let page = self.reader.read(request(&self.key, self.left))?;
+        if page.range.start() != self.left.start() || page.range.is_empty() {
+            let gone = SeqRange::new(self.left.start(), page.range.start().max(self.left.start().next()));
+            return Err(anyhow!("{}: rows {gone} are gone: retention removed them meanwhile", self.key));
+        }
+        self.left = SeqRange::new(page.range.end(), self.left.end());
+        self.ready.extend(page.batches);
+        Ok(())
+    }
+}
+
+impl Iterator for Pages {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Result<Batch>> {
+        if self.ready.is_empty() && !self.left.is_empty() {
+            if let Err(error) = self.read() {
+                self.left = SeqRange::new(self.left.end(), self.left.end());
+                return Some(Err(error));
+            }
+        }
+        self.ready.pop_front().map(Ok)
+    }
+}
+
+/// A request for `range` in pages as large as the server likes.
+pub(crate) fn request(key: &StreamKey, range: SeqRange) -> BackfillRequest {
+    BackfillRequest {
+        key: key.clone(),
+        epoch: Epoch::UNSTATED,
+        from_exclusive: range.start().previous(),
+        to: if range.is_empty() { Seq::NONE } else { range.last() },
+        start_ts: None,
+        end_ts: None,
+        limit: 0,
+        max_bytes: 0,
+    }
+}

@@ -1,0 +1,164 @@
+//! Events as lines.
+
+use super::Format;
+use crate::rows;
+use anyhow::Result;
+use gapless::{Batch, Event, Flags};
+use serde_json::{Map, Value, json};
+use std::io::{BufWriter, Stdout, Write};
+
+/// Writes rows to stdout. What is not a row goes to stderr, or with JSON among the rows as an object
+/// that has an `event`.
+pub(super) struct Printer {
+    format: Format,
+    out: BufWriter<Stdout>,
+    /// Rows that may still be printed.
+    left: u64,
+    /// CSV: the header of the columns that are being printed.
+    header: String,
+}
+
+impl Printer {
+    pub(super) fn new(format: Format, limit: u64) -> Printer {
+        Printer { format, out: BufWriter::new(std::io::stdout()), left: limit, header: String::new() }
+    }
+
+    /// Whether as many rows were printed as were wanted.
+    pub(super) fn is_done(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Prints rows.
+    pub(super) fn rows(&mut self, batch: &Batch) -> Result<()> {
+        for (row, seq, ts) in rows::places(batch) {
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            match self.format {
+                Format::Table => writeln!(self.out, "{}", table_line(batch, row, seq, &rows::time(ts)))?,
+                Format::Json => writeln!(self.out, "{}", json_row(batch, row, seq, &rows::time(ts)))?,
+                Format::Csv => self.csv(batch, row, seq, &rows::time(ts))?,
+            }
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+
+    /// Prints what is not a row.
+    pub(super) fn event(&mut self, event: &Event) -> Result<()> {
+        if self.format == Format::Json {
+            writeln!(self.out, "{}", json_event(event))?;
+            self.out.flush()?;
+            return Ok(());
+        }
+        eprintln!("{}", words(event));
+        Ok(())
+    }
+
+    /// Columns differ by stream; a new header says so.
+    fn csv(&mut self, batch: &Batch, row: usize, seq: u64, time: &str) -> Result<()> {
+        let names = rows::names(&batch.rows);
+        let header = csv_line(["stream", "seq", "ts"].into_iter().chain(names))?;
+        if header != self.header {
+            self.out.write_all(header.as_bytes())?;
+            self.header = header;
+        }
+        let fields = rows::fields(&batch.rows, row);
+        let start = [batch.key.topic(), seq.to_string(), time.to_owned()];
+        let line = csv_line(start.into_iter().chain(fields.iter().map(rows::text)))?;
+        self.out.write_all(line.as_bytes())?;
+        Ok(())
+    }
+}
+
+fn table_line(batch: &Batch, row: usize, seq: u64, time: &str) -> String {
+    let names = rows::names(&batch.rows);
+    let fields = rows::fields(&batch.rows, row);
+    let values = names.iter().zip(&fields).map(|(name, field)| format!("{name}={}", rows::text(field)));
+    let simulated = if batch.flags.contains(Flags::SIMULATED) { " (simulated)" } else { "" };
+    format!("{time:<24} {} {seq:>8}  {}{simulated}", batch.key, values.collect::<Vec<_>>().join(" "))
+}
+
+fn json_row(batch: &Batch, row: usize, seq: u64, time: &str) -> Value {
+    let mut object = Map::new();
+    object.insert("stream".into(), batch.key.topic().into());
+    object.insert("epoch".into(), batch.epoch.0.into());
+    object.insert("seq".into(), seq.into());
+    object.insert("ts".into(), time.into());
+    if batch.flags.contains(Flags::SIMULATED) {
+        object.insert("simulated".into(), true.into());
+    }
+    let values: Map<String, Value> = rows::names(&batch.rows)
+        .iter()
+        .zip(rows::fields(&batch.rows, row))
+        .map(|(name, field)| ((*name).to_owned(), value(&field)))
+        .collect();
+    object.insert("values".into(), values.into());
+    object.into()
+}
+
+fn value(field: &rows::Field<'_>) -> Value {
+    match field {
+        rows::Field::Number(number) => number.map_or(Value::Null, Value::from),
+        rows::Field::Text(text) => (*text).into(),
+    }
+}
+
+fn json_event(event: &Event) -> Value {
+    let stream = event.key().topic();
+    match event {
+        Event::GapOpened { gap, .. } => {
+            json!({ "event": "gap_opened", "stream": stream, "epoch": gap.epoch.0,
+            "from": gap.range.start().0, "to": gap.range.last().0, "cause": gap.cause.name() })
+        }
+        Event::GapHealed { gap, .. } => {
+            json!({ "event": "gap_healed", "stream": stream, "epoch": gap.epoch.0,
+            "from": gap.range.start().0, "to": gap.range.last().0, "cause": gap.cause.name() })
+        }
+        Event::Truncated { epoch, range, .. } => json!({ "event": "truncated", "stream": stream,
+            "epoch": epoch.0, "from": range.start().0, "to": range.last().0 }),
+        Event::Rewind { from, to, keep, .. } => json!({ "event": "rewind", "stream": stream,
+            "from_epoch": from.0, "to_epoch": to.0, "keep": keep.0 }),
+        Event::Reset { from, to, .. } => json!({ "event": "reset", "stream": stream,
+            "from_epoch": from.0, "to_epoch": to.0 }),
+        Event::State(state) => json!({ "event": "state", "stream": stream,
+            "latest": state.watermark.latest.0, "position": state.position.0 }),
+        Event::Health { health, .. } => {
+            json!({ "event": "health", "stream": stream, "health": health.name() })
+        }
+        Event::CaughtUp { at, .. } => json!({ "event": "caught_up", "stream": stream, "at": at.0 }),
+        Event::Rows(batch) => json!({ "event": "rows", "stream": stream, "rows": batch.rows.len() }),
+    }
+}
+
+fn words(event: &Event) -> String {
+    let key = event.key();
+    match event {
+        Event::GapOpened { gap, .. } => {
+            format!("{key}: rows {} are missing ({})", gap.range, gap.cause.name())
+        }
+        Event::GapHealed { gap, .. } => format!("{key}: rows {} are here now", gap.range),
+        Event::Truncated { range, reason, .. } => {
+            format!("{key}: rows {range} are gone for good ({reason:?})")
+        }
+        Event::Rewind { keep, .. } => {
+            format!("{key}: history was lost upstream, rows after {keep} never happened")
+        }
+        Event::Reset { .. } => format!("{key}: begins anew, every row before is void"),
+        Event::State(state) => format!("{key}: the state is that at row {}", state.watermark.latest),
+        Event::Health { health, .. } => format!("{key}: {}", health.name()),
+        Event::CaughtUp { at, .. } => format!("{key}: caught up at {at}"),
+        Event::Rows(batch) => format!("{key}: {} rows", batch.rows.len()),
+    }
+}
+
+fn csv_line(fields: impl Iterator<Item = impl AsRef<[u8]>>) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(fields)?;
+    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(String::from_utf8(bytes)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! `gapless up`: the whole stack in this process.
+
+use crate::connect::Global;
+use crate::exit::Outcome;
+use crate::render;
+use crate::stack::{Configs, Ports, Stack, default_data_dir};
+use anyhow::{Context, Result};
+use gapless_ingestion::sources::{HostSettings, SimSettings, SourceSettings, StdinSettings};
+use gapless_service_kit::{Admin, Shutdown, metrics};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often the services are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// Where `/healthz`, `/readyz` and `/metrics` are by default.
+const ADMIN: &str = "127.0.0.1:9080";
+
+/// Starts ingestion, live-engine and backfill in this process and runs until it is stopped (Ctrl-C).
+///
+/// Each reads its own table of gapless.toml ([ingestion], [live-engine], [backfill]). Data stays in one
+/// folder and is found again at the next start.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the journal and the archive [default: $XDG_DATA_HOME/gapless or ~/.local/share/gapless]
+    #[arg(long, value_name = "DIR", env = "GAPLESS_DATA")]
+    data: Option<PathBuf>,
+    /// What to start with: host (this machine's telemetry), sim (a simulated market), replay:FILE,
+    /// or stdin:TOPIC (NDJSON); may be said more than once
+    #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
+    source: Vec<SourceSettings>,
+    /// Take any free ports instead of the configured ones
+    #[arg(long)]
+    free_ports: bool,
+    /// Address of /healthz, /readyz and /metrics, or "off"
+    #[arg(long, value_name = "ADDRESS", default_value = ADMIN)]
+    admin: String,
+}
+
+pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
+    let data = args.data.map_or_else(default_data_dir, Ok)?;
+    make_folder(&data)?;
+    let ports = if args.free_ports { Ports::Free } else { Ports::Configured };
+    let configs = Configs::load(global, &data, ports)?.with_sources(args.source)?;
+    metrics::install();
+    let shutdown = Shutdown::new();
+    shutdown.on_signals()?;
+    let admin = match args.admin.as_str() {
+        "off" => None,
+        _ if args.free_ports && args.admin == ADMIN => {
+            Some(Admin::start("127.0.0.1:0", None, env!("CARGO_PKG_VERSION"), shutdown.clone())?)
+        }
+        address => Some(Admin::start(address, None, env!("CARGO_PKG_VERSION"), shutdown.clone())?),
+    };
+    let mut stack = Stack::start(configs)?;
+    tell(global, &stack, admin.as_ref(), &data)?;
+    let failure = loop {
+        if let Some(error) = stack.failure() {
+            break Some(error);
+        }
+        if shutdown.wait(TICK) {
+            break None;
+        }
+    };
+    let stopped = stack.stop();
+    shutdown.finished();
+    match failure {
+        Some(error) => Err(error),
+        None => stopped.map(|()| Outcome::Good),
+    }
+}
+
+fn tell(global: &Global, stack: &Stack, admin: Option<&Admin>, data: &Path) -> Result<()> {
+    let at = stack.endpoints();
+    let admin = admin.map(|admin| format!("http://{}", admin.address())).unwrap_or_default();
+    if global.json {
+        return render::json(&serde_json::json!({
+            "data": data.display().to_string(), "ingest": at.ingest, "journal": at.journal, "live": at.live,
+            "backfill": at.backfill, "state": at.state, "http": stack.http(), "admin": admin,
+        }));
+    }
+    render::line(format!("Gapless is up; data in {}", data.display()))?;
+    let mut table = render::table(&["what", "where"]);
+    for (what, address) in [
+        ("live feed", at.live.as_str()),
+        ("ranges and streams", &at.backfill),
+        ("current state", &at.state),
+        ("producers", &at.ingest),
+        ("rows over HTTP", stack.http()),
+        ("journal replay", &at.journal),
+        ("health and metrics", &admin),
+    ] {
+        if !address.is_empty() {
+            table.add_row([what, address]);
+        }
+    }
+    render::line(table)?;
+    render::line("try: gapless streams, gapless tail candles., gapless status; Ctrl-C stops it")
+}
+
+fn make_folder(data: &Path) -> Result<()> {
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))
+}
+
+fn parse_source(text: &str) -> Result<SourceSettings, String> {
+    match text.split_once(':').unwrap_or((text, "")) {
+        ("host", "") => Ok(SourceSettings::Host(HostSettings::default())),
+        ("sim", "") => Ok(SourceSettings::Sim(SimSettings::default())),
+        ("replay", file) if !file.is_empty() => Ok(SourceSettings::replay(file)),
+        ("stdin", topic) if !topic.is_empty() => {
+            Ok(SourceSettings::Stdin(StdinSettings { topic: topic.into(), ..StdinSettings::default() }))
+        }
+        _ => Err("use host, sim, replay:FILE or stdin:TOPIC".into()),
+    }
+}

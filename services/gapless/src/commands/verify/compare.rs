@@ -1,0 +1,226 @@
+//! Comparing places, and naming the first rows that differ.
+//!
+//! Digests are sums over rows, so places that cut their rows differently still compare, block by block.
+//! In the first block that differs the rows themselves are compared. Places may hold different parts of
+//! a stream (retention, a late start, rows that came in between): what is compared is what all hold.
+
+use super::Place;
+use super::blocks::{Sum, parts};
+use super::holder::{Holder, sum_of, sum_of_part};
+use super::live::Live;
+use anyhow::Result;
+use gapless::{Digest, Seq, SeqRange, StreamKey, Watermark};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What a comparison found for one stream.
+#[derive(Debug, Serialize)]
+pub(super) struct Verdict {
+    pub(super) stream: String,
+    /// The rows that were compared.
+    pub(super) range: String,
+    pub(super) rows: u64,
+    pub(super) equal: bool,
+    /// Digest of the compared rows in each place; for the live engine its running digest.
+    pub(super) digests: BTreeMap<Place, String>,
+    /// The first rows that differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) difference: Option<Difference>,
+    /// What else there is to say.
+    pub(super) notes: Vec<String>,
+}
+
+/// Rows that are not the same in two places.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Difference {
+    pub(super) between: [Place; 2],
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) what: String,
+}
+
+impl Verdict {
+    /// In one cell of a table.
+    pub(super) fn words(&self) -> String {
+        let mut words = match &self.difference {
+            Some(d) => format!("DIFFERS: rows {}..{} {}", d.from, d.to, d.what),
+            None if self.equal => "equal".to_owned(),
+            None => "DIFFERS".to_owned(),
+        };
+        for note in &self.notes {
+            words.push_str("; ");
+            words.push_str(note);
+        }
+        words
+    }
+}
+
+/// Compares one stream in all places.
+pub(super) fn compare(
+    key: &StreamKey,
+    holders: &mut [Box<dyn Holder>],
+    live: Option<&Live>,
+) -> Result<Verdict> {
+    let common = common_range(key, holders);
+    let mut verdict = Verdict {
+        stream: key.topic(),
+        range: common.to_string(),
+        rows: common.len(),
+        equal: true,
+        digests: BTreeMap::new(),
+        difference: None,
+        notes: Vec::new(),
+    };
+    let mut reference: Option<(usize, Sum)> = None;
+    for at in 0..holders.len() {
+        let Some(holder) = holders.get_mut(at) else { continue };
+        if holder.blocks(key).is_none() {
+            verdict.equal = false;
+            verdict.notes.push(format!("{} does not have it", holder.place().name()));
+            continue;
+        }
+        let sum = sum_of(holder.as_mut(), key, common)?;
+        verdict.digests.insert(holder.place(), sum.digest.to_string());
+        match reference {
+            None => reference = Some((at, sum)),
+            Some((_, known)) if known == sum => {}
+            Some((first, _)) => {
+                verdict.equal = false;
+                let found = difference(key, common, holders, first, at)?;
+                verdict.difference = verdict.difference.take().or(found);
+            }
+        }
+    }
+    if let (Some(live), Some((at, _))) = (live, reference) {
+        match (live.watermark(key), holders.get_mut(at)) {
+            (Some(mark), Some(holder)) => compare_live(key, holder.as_mut(), mark, &mut verdict)?,
+            _ => {
+                verdict.equal = false;
+                verdict.notes.push("live-engine does not have it".into());
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+/// The rows from the last beginning to the first end.
+fn common_range(key: &StreamKey, holders: &[Box<dyn Holder>]) -> SeqRange {
+    let ranges = holders.iter().filter_map(|holder| holder.blocks(key)).map(|blocks| blocks.range());
+    ranges
+        .reduce(|common, range| {
+            SeqRange::new(common.start().max(range.start()), common.end().min(range.end()))
+        })
+        .unwrap_or(SeqRange::new(Seq::FIRST, Seq::FIRST))
+}
+
+fn compare_live(
+    key: &StreamKey,
+    holder: &mut dyn Holder,
+    mark: &Watermark,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    verdict.digests.insert(Place::Live, format!("{} at {}", mark.digest, mark.latest));
+    let held = holder.blocks(key).map_or(SeqRange::new(Seq::FIRST, Seq::FIRST), |blocks| blocks.range());
+    if mark.latest == Seq::NONE {
+        return Ok(());
+    }
+    if held.start() > Seq::FIRST {
+        verdict.notes.push(format!("live not compared: rows before {} are gone", held.start()));
+        return Ok(());
+    }
+    if mark.latest >= held.end() {
+        verdict.equal = false;
+        verdict.notes.push(format!(
+            "live is at {}, {} ends at {}",
+            mark.latest,
+            holder.place().name(),
+            held.last()
+        ));
+        return Ok(());
+    }
+    let expected = sum_of(holder, key, SeqRange::new(Seq::FIRST, mark.latest.next()))?;
+    if expected.digest != mark.digest {
+        verdict.equal = false;
+        verdict.notes.push(format!("live's running digest is not that of rows 1..{}", mark.latest));
+    }
+    Ok(())
+}
+
+/// The first run of rows that two places do not share.
+fn difference(
+    key: &StreamKey,
+    common: SeqRange,
+    holders: &mut [Box<dyn Holder>],
+    first: usize,
+    second: usize,
+) -> Result<Option<Difference>> {
+    for part in parts(common) {
+        let mut sums = [Sum::default(); 2];
+        for (sum, at) in sums.iter_mut().zip([first, second]) {
+            if let Some(holder) = holders.get_mut(at) {
+                *sum = sum_of_part(holder.as_mut(), key, part)?;
+            }
+        }
+        if sums[0] != sums[1] {
+            let mut rows = [BTreeMap::new(), BTreeMap::new()];
+            let mut places = [Place::Journal; 2];
+            for (slot, at) in [first, second].into_iter().enumerate() {
+                if let Some(holder) = holders.get_mut(at) {
+                    places[slot] = holder.place();
+                    rows[slot] = hashes(holder.as_mut(), key, part)?;
+                }
+            }
+            return Ok(first_run(part, &rows).map(|(from, to, what)| Difference {
+                between: places,
+                from,
+                to,
+                what: describe(what, places),
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// How two places differ at a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    OnlyFirst,
+    OnlySecond,
+    Values,
+}
+
+fn describe(how: How, [first, second]: [Place; 2]) -> String {
+    match how {
+        How::OnlyFirst => format!("are in {} and not in {}", first.name(), second.name()),
+        How::OnlySecond => format!("are in {} and not in {}", second.name(), first.name()),
+        How::Values => format!("have other values in {} than in {}", second.name(), first.name()),
+    }
+}
+
+/// The first run of consecutive rows that differ in the same way.
+fn first_run(part: SeqRange, rows: &[BTreeMap<u64, Digest>; 2]) -> Option<(u64, u64, How)> {
+    let how = |seq: u64| match (rows[0].get(&seq), rows[1].get(&seq)) {
+        (a, b) if a == b => None,
+        (Some(_), None) => Some(How::OnlyFirst),
+        (None, Some(_)) => Some(How::OnlySecond),
+        _ => Some(How::Values),
+    };
+    let (from, kind) = (part.start().0..part.end().0).find_map(|seq| Some((seq, how(seq)?)))?;
+    let to = (from..part.end().0).take_while(|seq| how(*seq) == Some(kind)).last().unwrap_or(from);
+    Some((from, to, kind))
+}
+
+/// The digest of each row.
+fn hashes(holder: &mut dyn Holder, key: &StreamKey, range: SeqRange) -> Result<BTreeMap<u64, Digest>> {
+    let mut found = BTreeMap::new();
+    for batch in holder.rows(key, range)? {
+        for row in 0..batch.rows.len() {
+            let seq = batch.start.plus(row as u64);
+            found.insert(seq.0, Digest::of(seq, &batch.rows.clone().slice(row, row + 1)));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

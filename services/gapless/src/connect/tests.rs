@@ -1,0 +1,41 @@
+//! What `--connect` understands, and what is said when nothing is there.
+
+use super::{parse_connect, require};
+use gapless::{Endpoints, Service};
+use std::net::TcpListener;
+use std::time::Duration;
+
+#[test]
+fn a_host_alone_means_its_default_ports() {
+    let table = parse_connect("10.0.0.7").unwrap();
+    assert_eq!(table["host"].as_str(), Some("10.0.0.7"));
+}
+
+#[test]
+fn single_addresses_override_the_host() {
+    let table = parse_connect("10.0.0.7, live=tcp://h:1,backfill=tcp://h:2").unwrap();
+    assert_eq!(table["live"].as_str(), Some("tcp://h:1"));
+    assert_eq!(table["backfill"].as_str(), Some("tcp://h:2"));
+}
+
+#[test]
+fn what_is_not_an_address_is_named() {
+    let error = parse_connect("live=tcp://h:1,liev=tcp://h:2").unwrap_err();
+    assert!(error.contains("liev=tcp://h:2"), "{error}");
+}
+
+#[test]
+fn names_the_service_where_nothing_listens_and_how_to_start_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = format!("tcp://{}", listener.local_addr().unwrap());
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("tcp://{}", free.local_addr().unwrap());
+    drop(free);
+    let endpoints =
+        Endpoints { live: there.clone(), state: there, backfill: nobody.clone(), ..Endpoints::default() };
+    let error = require(&endpoints, &[Service::LiveEngine, Service::Backfill], Duration::ZERO).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(&format!("backfill at {nobody}")), "{text}");
+    assert!(!text.contains("live-engine at"), "{text}");
+    assert!(text.contains("gapless up"), "{text}");
+}

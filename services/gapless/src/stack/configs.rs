@@ -1,0 +1,103 @@
+//! The services' configurations, as one stack needs them: one folder, addresses that fit together.
+
+use crate::connect::Global;
+use crate::exit::usage;
+use anyhow::Result;
+use gapless_ingestion::sources::SourceSettings;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The ports that a stack uses by default, HTTP last.
+const DEFAULT_PORTS: [u16; 7] = [5551, 5552, 5553, 5556, 5557, 5558, 8081];
+
+/// Which ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// Those of the configuration.
+    Configured,
+    /// Any that are free.
+    Free,
+}
+
+impl Ports {
+    /// The configured ones when all default ports are free, else any.
+    pub(crate) fn configured_if_free() -> Ports {
+        let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if DEFAULT_PORTS.into_iter().all(free) { Ports::Configured } else { Ports::Free }
+    }
+}
+
+/// Configurations of the three services.
+#[derive(Debug, Clone)]
+pub(crate) struct Configs {
+    pub(crate) ingestion: gapless_ingestion::Config,
+    pub(crate) live_engine: gapless_live_engine::Config,
+    pub(crate) backfill: gapless_backfill::Config,
+}
+
+impl Configs {
+    /// Each service's own configuration with everything below `data`.
+    pub(crate) fn load(global: &Global, data: &Path, ports: Ports) -> Result<Configs> {
+        let common = global.common();
+        let inside = |name: &str| Value::from(data.join(name).to_string_lossy().into_owned());
+        let mut ingestion = Table::new();
+        ingestion.insert("journal".into(), table([("dir", inside("journal"))]));
+        let mut live_engine = Table::new();
+        let mut backfill = table_of([("archive", inside("archive/archive.duckdb"))]);
+        if ports == Ports::Free {
+            let any = || Value::from("tcp://127.0.0.1:*");
+            ingestion.extend(table_of([
+                ("ingest", any()),
+                ("journal_live", any()),
+                ("journal_replay", any()),
+            ]));
+            ingestion.insert("http".into(), "127.0.0.1:0".into());
+            live_engine.extend(table_of([("bind_live", any()), ("bind_state", any())]));
+            backfill.extend(table_of([("bind", any())]));
+        }
+        Ok(Configs {
+            ingestion: gapless_service_kit::load("ingestion", &common, ingestion)?,
+            live_engine: gapless_service_kit::load("live-engine", &common, live_engine)?,
+            backfill: gapless_service_kit::load("backfill", &common, backfill)?,
+        })
+    }
+
+    /// Sources that ingestion starts with.
+    pub(crate) fn with_sources(mut self, sources: Vec<SourceSettings>) -> Result<Configs> {
+        for source in &sources {
+            source.check().map_err(|error| usage(format!("source {}: {error}", source.name())))?;
+        }
+        self.ingestion.sources.extend(sources);
+        Ok(self)
+    }
+
+    /// The others follow the journal where it was really bound.
+    pub(super) fn follow(&mut self, bound: &gapless_ingestion::Bound) {
+        self.live_engine.journal = bound.journal_live.clone();
+        self.live_engine.journal_replay = bound.journal_replay.clone();
+        self.live_engine.ingest = bound.ingest.clone();
+        self.backfill.journal = bound.journal_live.clone();
+        self.backfill.journal_replay = bound.journal_replay.clone();
+    }
+}
+
+/// `$XDG_DATA_HOME/gapless`, or `~/.local/share/gapless`.
+pub(crate) fn default_data_dir() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
+    base.map(|base| base.join("gapless")).ok_or_else(|| usage("no home folder is set: say --data DIR"))
+}
+
+/// Where backfill listens.
+pub(super) fn backfill_address(bound: &gapless_backfill::Bound) -> String {
+    bound.requests.clone()
+}
+
+fn table_of<const N: usize>(fields: [(&str, Value); N]) -> Table {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn table<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Table(table_of(fields))
+}
