@@ -5,16 +5,15 @@
 //! the same candle each time the same file is read with the same settings, which is what a replay that
 //! resumes needs.
 
-use crate::delimited::Delimited;
 use crate::error::{BadRow, FileError};
 use crate::file_name::FileName;
 use crate::layout::Reading;
-use crate::parquet_rows::ParquetRows;
+use crate::row_source::{self, Input, Pulled, RowSource};
+use crate::spacing::most_common_spacing;
 use crate::ticks::{Price, TickFold};
 use gapless_model::{Candle, Interval};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Cursor};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,9 +24,6 @@ const LOOK_AHEAD_ROWS: usize = 1_000;
 const MAX_BAD_PER_BATCH: usize = 1_000;
 /// The interval that ticks are folded into unless another is chosen: one minute.
 const DEFAULT_TICK_SECONDS: u32 = 60;
-/// Read-ahead of a text file: one system call for some thousand rows.
-const READ_BUFFER_BYTES: usize = 256 * 1024;
-
 /// How a file is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
@@ -86,14 +82,6 @@ pub struct CandleFile {
     failure: Option<FileError>,
 }
 
-/// What a source of rows gives.
-pub(crate) enum Pulled {
-    /// A row and the line it stands in.
-    Row(u64, Reading),
-    /// A row that could not be read.
-    Bad(BadRow),
-}
-
 /// What comes next in a file, after folding.
 enum Next {
     /// A candle and the line it came from.
@@ -101,16 +89,6 @@ enum Next {
     /// A row that is skipped.
     Bad(BadRow),
     End,
-}
-
-/// Anything that rows can be pulled from, one by one.
-pub(crate) trait RowSource {
-    /// The next row; `None` at the end.
-    fn pull(&mut self) -> Result<Option<Pulled>, FileError>;
-    /// Whether its rows are ticks.
-    fn is_ticks(&self) -> bool;
-    /// How much of the file was consumed.
-    fn bytes_read(&self) -> u64;
 }
 
 impl CandleFile {
@@ -124,12 +102,7 @@ impl CandleFile {
         let io = |source| FileError::Io { file: name.clone(), source };
         let input = File::open(path).map_err(io)?;
         let total_bytes = input.metadata().map_err(io)?.len();
-        let source: Box<dyn RowSource + Send> = if is_parquet(path) {
-            Box::new(ParquetRows::open(input, total_bytes, name.clone(), options.price)?)
-        } else {
-            let input = BufReader::with_capacity(READ_BUFFER_BYTES, input);
-            Box::new(Delimited::open(input, name.clone(), options.price)?)
-        };
+        let source = row_source::open(Input::File(input), total_bytes, &name, options.price)?;
         CandleFile::start(name, source, total_bytes, options)
     }
 
@@ -140,11 +113,7 @@ impl CandleFile {
     pub fn from_bytes(name: &str, bytes: Vec<u8>, options: &ReadOptions) -> Result<CandleFile, FileError> {
         let file: Arc<str> = name.into();
         let total = bytes.len() as u64;
-        let source: Box<dyn RowSource + Send> = if is_parquet(Path::new(name)) {
-            Box::new(ParquetRows::open(bytes::Bytes::from(bytes), total, file.clone(), options.price)?)
-        } else {
-            Box::new(Delimited::open(Cursor::new(bytes), file.clone(), options.price)?)
-        };
+        let source = row_source::open(Input::Bytes(bytes), total, &file, options.price)?;
         CandleFile::start(file, source, total, options)
     }
 
@@ -328,30 +297,4 @@ impl CandleFile {
         })?;
         Ok(())
     }
-}
-
-fn is_parquet(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet") || e.eq_ignore_ascii_case("pq"))
-}
-
-/// The most common distance of two consecutive candles, the shorter of two equally common ones; `None`
-/// when that is not a whole number of seconds.
-fn most_common_spacing(rows: &VecDeque<Pulled>) -> Option<Interval> {
-    let times: Vec<i64> = rows
-        .iter()
-        .filter_map(|row| match row {
-            Pulled::Row(_, Reading::Candle(candle)) => Some(candle.ts.0),
-            Pulled::Row(_, Reading::Tick(_)) | Pulled::Bad(_) => None,
-        })
-        .collect();
-    let mut counts: HashMap<i64, usize> = HashMap::new();
-    for (earlier, later) in times.iter().zip(times.iter().skip(1)) {
-        *counts.entry(later.saturating_sub(*earlier)).or_default() += 1;
-    }
-    let (spacing, _) = counts
-        .into_iter()
-        .filter(|(spacing, _)| *spacing > 0)
-        .max_by_key(|(spacing, count)| (*count, std::cmp::Reverse(*spacing)))?;
-    let seconds = u32::try_from(spacing / 1000).ok().filter(|_| spacing % 1000 == 0)?;
-    Interval::from_seconds(seconds).ok()
 }

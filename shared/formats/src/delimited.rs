@@ -3,10 +3,10 @@
 //! A row is one line: prices hold no line breaks, and a reader that believed a stray quote would
 //! swallow the rest of the file. So each line stands for itself, and damage costs the rows it hit.
 
-use crate::candle_file::{Pulled, RowSource};
 use crate::error::{BadRow, FileError};
 use crate::layout::{Layout, Reading};
 use crate::lines::{Line, Lines, MAX_LINE_BYTES};
+use crate::row_source::{Pulled, RowSource};
 use crate::scalar::Scalar;
 use crate::ticks::Price;
 use csv_core::ReadRecordResult;

@@ -28,6 +28,8 @@
 //! assert_eq!(file.next_batch()?.map(|batch| batch.candles.len()), Some(2));
 //! # Ok::<(), gapless_formats::FileError>(())
 //! ```
+// Without Parquet, what only it needs is unused.
+#![cfg_attr(not(feature = "parquet"), allow(dead_code))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod body;
@@ -36,11 +38,16 @@ mod candle_file;
 mod delimited;
 mod error;
 mod file_name;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod layout;
 mod lines;
+#[cfg(feature = "parquet")]
 mod parquet_rows;
 mod row;
+mod row_source;
 mod scalar;
+mod spacing;
 mod ticks;
 mod time;
 

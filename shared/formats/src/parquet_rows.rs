@@ -3,9 +3,9 @@
 //! Only the columns that are needed are decoded. A damaged file can make the decoder panic; that is
 //! caught here and becomes an error, because a bad file must not take a whole service with it.
 
-use crate::candle_file::{Pulled, RowSource};
 use crate::error::{BadRow, FileError};
 use crate::layout::Layout;
+use crate::row_source::{Input, Pulled, RowSource};
 use crate::scalar::Scalar;
 use crate::ticks::Price;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -36,8 +36,23 @@ pub(crate) struct ParquetRows {
     done_rows: u64,
 }
 
+/// Opens a Parquet file of `total_bytes` bytes.
+pub(crate) fn open(
+    input: Input,
+    total_bytes: u64,
+    file: &Arc<str>,
+    price: Price,
+) -> Result<Box<dyn RowSource + Send>, FileError> {
+    Ok(Box::new(match input {
+        Input::File(input) => ParquetRows::open(input, total_bytes, file.clone(), price)?,
+        Input::Bytes(bytes) => {
+            ParquetRows::open(bytes::Bytes::from(bytes), total_bytes, file.clone(), price)?
+        }
+    }))
+}
+
 impl ParquetRows {
-    pub(crate) fn open<R: ChunkReader + 'static>(
+    fn open<R: ChunkReader + 'static>(
         input: R,
         total_bytes: u64,
         file: Arc<str>,

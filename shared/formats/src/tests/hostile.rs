@@ -1,7 +1,6 @@
 //! Bytes that nobody meant: the corpus of the fuzz targets, and what becomes of it when bits flip.
 
-use crate::{BodyFormat, CandleFile, ReadOptions, parse_body, parse_time};
-use gapless_model::Kind;
+use crate::fuzzing;
 use std::path::PathBuf;
 
 /// Damaged copies of each corpus file that are tried.
@@ -36,45 +35,29 @@ fn replay(target: &str, parse: impl Fn(&[u8])) {
     }
 }
 
-fn body(format: BodyFormat) -> impl Fn(&[u8]) {
-    move |bytes| {
-        for kind in Kind::ALL {
-            if let Ok(rows) = parse_body(kind, format, bytes) {
-                assert!(rows.validate().is_ok());
-            }
-        }
-    }
-}
-
 #[test]
 fn hostile_times_end_as_errors() {
-    replay("formats_time", |bytes| drop(std::str::from_utf8(bytes).map(parse_time)));
+    replay("formats_time", fuzzing::formats_time);
 }
 
 #[test]
 fn hostile_files_end_as_errors() {
-    replay("formats_csv_file", |bytes| {
-        if let Ok(mut file) = CandleFile::from_bytes("x.csv", bytes.to_vec(), &ReadOptions::default()) {
-            while let Ok(Some(batch)) = file.next_batch() {
-                assert!(gapless_model::Rows::Candles(batch.candles).validate().is_ok());
-            }
-        }
-    });
+    replay("formats_csv_file", fuzzing::formats_csv_file);
 }
 
 #[test]
 fn hostile_ndjson_ends_as_errors() {
-    replay("formats_ndjson", body(BodyFormat::Ndjson));
+    replay("formats_ndjson", fuzzing::formats_ndjson);
 }
 
 #[test]
 fn hostile_json_ends_as_errors() {
-    replay("formats_json", body(BodyFormat::Json));
-    body(BodyFormat::Json)("[".repeat(100_000).as_bytes());
-    body(BodyFormat::Json)(format!("[{{\"ts\":{}", "[".repeat(100_000)).as_bytes());
+    replay("formats_json", fuzzing::formats_json);
+    fuzzing::formats_json("[".repeat(100_000).as_bytes());
+    fuzzing::formats_json(format!("[{{\"ts\":{}", "[".repeat(100_000)).as_bytes());
 }
 
 #[test]
 fn hostile_csv_bodies_end_as_errors() {
-    replay("formats_csv_body", body(BodyFormat::Csv));
+    replay("formats_csv_body", fuzzing::formats_csv_body);
 }
