@@ -30,6 +30,8 @@ mod hot;
 mod library;
 mod meters;
 mod plan;
+#[cfg(test)]
+mod samples;
 mod sealing;
 mod served;
 mod service;

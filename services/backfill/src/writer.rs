@@ -37,8 +37,6 @@ const HELD_RECORDS: usize = 65_536;
 const HELD_BYTES: usize = 64 << 20;
 /// Events handled per turn before timers are looked at.
 const EVENTS_PER_TURN: usize = 256;
-/// How often old rows are looked for.
-const RETAIN_EVERY: Duration = Duration::from_secs(60);
 /// How often counters are looked at.
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
 
@@ -136,7 +134,7 @@ impl Writer {
             pending: Pending::default(),
             commit_at: None,
             failing_since: None,
-            retain_at: now + RETAIN_EVERY,
+            retain_at: now,
             measure_at: now,
             journal_epoch: Epoch::UNSTATED,
             histories_of: Epoch::UNSTATED,
@@ -202,7 +200,6 @@ impl Writer {
             self.commit()?;
         }
         if now >= self.retain_at {
-            self.retain_at = now + RETAIN_EVERY;
             self.retain();
         }
         if now >= self.measure_at {

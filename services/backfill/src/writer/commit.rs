@@ -7,6 +7,8 @@ use gapless_model::Position;
 use gapless_store::StoreError;
 use std::time::{Duration, Instant};
 
+/// How often old rows are looked for.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
 /// How often a commit that failed is tried again, and for how long: a disk that was full has room again,
 /// or somebody has to look.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
@@ -72,12 +74,14 @@ impl Writer {
     }
 
     pub(super) fn retain(&mut self) {
+        self.retain_at = Instant::now() + RETAIN_EVERY;
         if !self.config.removes_rows() {
             return;
         }
         let config = &self.config;
         match self.archive.retain(now(), &|key| config.retention_of(key)) {
-            Ok(done) => {
+            Ok(None) => self.retain_at = Instant::now() + RETRY_EVERY,
+            Ok(Some(done)) => {
                 self.meters.retention_rows.increment(done.rows);
                 if done.rows > 0 {
                     tracing::info!(rows = done.rows, streams = done.streams, "removed old rows");

@@ -11,7 +11,7 @@ use crate::{StoreError, sql};
 use duckdb::Connection;
 use duckdb::arrow::array::{ArrayRef, StringArray, UInt32Array, UInt64Array};
 use duckdb::arrow::record_batch::RecordBatch;
-use gapless_model::{Batch, Digest, Epoch, Kind, Seq, SeqRange, StreamKey, UnixMillis};
+use gapless_model::{Batch, Digest, Epoch, Kind, Rows, Seq, SeqRange, StreamKey, UnixMillis};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,6 +19,10 @@ use std::time::SystemTime;
 /// Rows that are collected before they are written: about as much as one row group of DuckDB, so that
 /// collecting more would only take memory.
 const ROWS_AT_ONCE: u64 = 122_880;
+
+/// Bytes that are collected before they are written. A row of metrics is stored with its names, which may
+/// be far longer than its values.
+const BYTES_AT_ONCE: usize = 32 << 20;
 
 /// Lines of one `INSERT`: keeps the text of a statement below a megabyte.
 const LINES_AT_ONCE: usize = 1000;
@@ -29,6 +33,7 @@ pub(super) struct Commit<'a> {
     moved: HashMap<StreamKey, Place>,
     pending: Vec<Batch>,
     pending_rows: u64,
+    pending_bytes: usize,
     ledger: Vec<GapLine>,
     done: Committed,
     now: UnixMillis,
@@ -41,6 +46,7 @@ impl<'a> Commit<'a> {
             moved: HashMap::new(),
             pending: Vec::new(),
             pending_rows: 0,
+            pending_bytes: 0,
             ledger: Vec::new(),
             done: Committed::default(),
             now: now(),
@@ -110,8 +116,10 @@ impl<'a> Commit<'a> {
         self.done.rows += fresh.len();
         self.move_to(batch.key.clone(), place.epoch.max(batch.epoch), fresh.last(), running);
         self.pending_rows += fresh.len();
+        self.pending_bytes = self.pending_bytes.saturating_add(stored_bytes(&batch));
         self.pending.push(batch);
-        if self.pending_rows >= ROWS_AT_ONCE { self.write_rows(connection) } else { Ok(()) }
+        let is_full = self.pending_rows >= ROWS_AT_ONCE || self.pending_bytes >= BYTES_AT_ONCE;
+        if is_full { self.write_rows(connection) } else { Ok(()) }
     }
 
     fn rewind(
@@ -180,7 +188,7 @@ impl<'a> Commit<'a> {
             }
         }
         self.pending.clear();
-        self.pending_rows = 0;
+        (self.pending_rows, self.pending_bytes) = (0, 0);
         Ok(())
     }
 
@@ -228,6 +236,15 @@ impl<'a> Commit<'a> {
         }
         Ok(())
     }
+}
+
+/// About what the rows take in the file's tables before compression.
+fn stored_bytes(batch: &Batch) -> usize {
+    let names = match &batch.rows {
+        Rows::Metrics(rows) => rows.columns.iter().map(|name| name.len() + 16).sum::<usize>() * rows.ts.len(),
+        Rows::Candles(_) | Rows::Warnings(_) => 0,
+    };
+    batch.rows.approx_bytes().saturating_add(names)
 }
 
 /// The running digest after `batch`, checked against what the sender states.

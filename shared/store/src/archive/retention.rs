@@ -34,7 +34,7 @@ pub struct Retained {
 type FirstYoung = HashMap<u32, Seq>;
 
 impl Archive {
-    /// Removes what `policy` does not keep. Does nothing while rows are being sorted: the next pass will.
+    /// Removes what `policy` does not keep. `None` while rows are being sorted: try again soon.
     ///
     /// # Errors
     /// [`StoreError::Database`]; the rows are still there then.
@@ -42,12 +42,12 @@ impl Archive {
         &mut self,
         now: UnixMillis,
         policy: &dyn Fn(&StreamKey) -> Retention,
-    ) -> Result<Retained, StoreError> {
+    ) -> Result<Option<Retained>, StoreError> {
         let shared = self.shared.clone();
         let _turn = match shared.maintenance.try_lock() {
             Ok(turn) => turn,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Ok(Retained::default()),
+            Err(TryLockError::WouldBlock) => return Ok(None),
         };
         let cutoff = |age: Duration| {
             let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
@@ -65,7 +65,7 @@ impl Archive {
             moves.filter(|(_, now, then)| then > now).map(|(topic, _, then)| (topic.clone(), then)).collect()
         });
         if moved.is_empty() {
-            return Ok(Retained::default());
+            return Ok(Some(Retained::default()));
         }
         let (done, entries) = shared.write(|directory| advance(directory, &moved));
         let removed = self.database.transaction("remove old rows", |connection| {
@@ -77,7 +77,7 @@ impl Archive {
             let loaded = super::load::load(&self.database.connection)?;
             shared.write(|directory| directory.replace(loaded));
         }
-        removed.map(|()| done)
+        removed.map(|()| Some(done))
     }
 }
 
