@@ -14,6 +14,7 @@
 //! assert_eq!(key.topic(), "candles.kraken.BTC-USD.1m");
 //! # Ok::<(), gapless_model::KeyError>(())
 //! ```
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod batch;
 mod digest;

@@ -56,7 +56,7 @@ impl Kit {
         V: Into<String>,
     {
         if let Err(error) = self.ready(addresses) {
-            tracing::error!(service = self.service.name, "{error:#}");
+            tracing::error!(service = self.service.name, error = format!("{error:#}"), "not ready");
             self.shutdown.fail();
         }
     }
@@ -119,7 +119,7 @@ where
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            tracing::error!(service = service.name, "{error:#}");
+            tracing::error!(service = service.name, error = format!("{error:#}"), "ended by a failure");
             ExitCode::FAILURE
         }
     }
