@@ -1,0 +1,114 @@
+//! What the journal's follower tells, and what the shell does about it.
+
+use super::{Shell, follow, limits};
+use crate::engine::{Engine, Folded};
+use crate::error::Error;
+use gapless_follow::JournalEvent;
+use gapless_model::{Batch, Position};
+use gapless_protocol::{Event, Health, Source};
+use gapless_wire::JournalRecord;
+
+impl Shell {
+    pub(super) fn handle_event(&mut self, event: JournalEvent) -> Result<(), Error> {
+        let was_live = self.engine.is_live();
+        match event {
+            JournalEvent::Record { record, batch, source, .. } => self.record(record, &batch, source)?,
+            JournalEvent::Watermark { epoch, earliest, latest } => {
+                self.engine.handle_watermark(epoch, earliest, latest);
+            }
+            JournalEvent::Event(event) => self.handle_log_event(event)?,
+            JournalEvent::Streams(_) => {}
+        }
+        if !was_live && self.engine.is_live() {
+            self.go_live();
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, record: JournalRecord, batch: &Batch, source: Source) -> Result<(), Error> {
+        self.meters.applied(source);
+        let Some(folded) = self.engine.handle_record(&record, batch) else {
+            let limit = self.config.max_streams;
+            tracing::error!(stream = %batch.key, limit, "too many streams: raise max_streams");
+            self.proven.fails("a stream is left out: raise max_streams");
+            return Ok(());
+        };
+        self.report(&folded, &record);
+        if folded.publish {
+            self.meters.derived_rows.increment(folded.derived_rows);
+            let now = self.now();
+            if folded.is_new {
+                self.feed.open(folded.stream, now);
+            }
+            self.feed.batch(&self.engine.state, folded.stream, record.batch, batch.rows.len(), now)?;
+        }
+        Ok(())
+    }
+
+    /// A record that does not prove itself is an error of the journal or of this machine.
+    fn report(&mut self, folded: &Folded, record: &JournalRecord) {
+        if let Some(mismatch) = &folded.mismatch {
+            let position = record.position.0;
+            tracing::error!(%mismatch, position, "a record does not follow from those before it");
+            self.proven.fails(format!("record {position}: {mismatch}"));
+        }
+    }
+
+    fn handle_log_event(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Rewind { from, to, keep } => {
+                tracing::warn!(%from, %to, keep = keep.0, "the journal lost acknowledged records: reading it again");
+                self.restart()?;
+            }
+            Event::Reset { from, to } => {
+                tracing::warn!(%from, %to, "the journal is another one: reading it from its beginning");
+                self.restart()?;
+            }
+            Event::Truncated { range, .. } => {
+                tracing::warn!(%range, "the journal retired records before they were read");
+                self.engine.handle_truncated(Position(range.last().0));
+            }
+            Event::CaughtUp { .. } => self.engine.handle_caught_up(),
+            Event::Health(health) => self.handle_health(health),
+            Event::GapOpened(gap) => {
+                tracing::debug!(range = %gap.range, cause = gap.cause.name(), "journal gap opened");
+            }
+            Event::GapHealed(gap) => tracing::debug!(range = %gap.range, "journal gap healed"),
+        }
+        Ok(())
+    }
+
+    /// Ready means that what is published is current; an engine without its journal is not.
+    fn handle_health(&mut self, health: Health) {
+        tracing::info!(health = health.name(), "journal");
+        match health {
+            Health::Disconnected | Health::Connecting | Health::Stalled => {
+                self.caught_up.fails(format!("the journal is {}", health.name()));
+            }
+            Health::Subscribed | Health::Receiving | Health::Backfilling => {
+                if self.engine.is_live() {
+                    self.caught_up.holds();
+                }
+            }
+        }
+    }
+
+    /// State is never patched: it is read again from the journal's beginning, in silence.
+    fn restart(&mut self) -> Result<(), Error> {
+        self.meters.rewinds.increment(1);
+        self.caught_up.fails("reading the journal again");
+        self.engine = Engine::new(&limits(&self.config), &self.rules, Some(&self.engine));
+        self.feed.reset();
+        self.progress = None;
+        self.follower = follow(&self.config, &self.context)?;
+        Ok(())
+    }
+
+    fn go_live(&mut self) {
+        let now = self.now();
+        let state = &self.engine.state;
+        tracing::info!(streams = state.len(), position = state.position().0, "live");
+        self.feed.go_live(state, now);
+        self.caught_up.holds();
+    }
+}
