@@ -67,7 +67,8 @@ impl Library {
     pub(crate) fn list(&self, prefix: &str, after: &str, limit: u32) -> (Vec<StreamStatus>, bool) {
         let limit = if limit == 0 { MAX_STREAMS } else { (limit as usize).min(MAX_STREAMS) };
         // A page of so many streams can hold no others of memory, one more tells whether there are.
-        let tails: Vec<Tail> = self.hot.read(|hot| hot.tails(prefix, after).take(limit + 1).cloned().collect());
+        let tails: Vec<Tail> =
+            self.hot.read(|hot| hot.tails(prefix, after).take(limit + 1).cloned().collect());
         let (archived, more) = self.archive.directory(prefix, after, limit);
         merge(archived, more, &tails, limit, now())
     }
