@@ -13,13 +13,13 @@ pub struct Args {
     pub common: CommonArgs,
     /// Address of the journal's live feed [default: tcp://127.0.0.1:5552]
     #[arg(long, value_name = "ENDPOINT")]
-    pub journal: Option<String>,
+    pub journal_live: Option<String>,
     /// Address of the journal's replay side [default: tcp://127.0.0.1:5553]
     #[arg(long, value_name = "ENDPOINT")]
     pub journal_replay: Option<String>,
     /// Where to bind requests [default: tcp://127.0.0.1:5557]
     #[arg(long, value_name = "ENDPOINT")]
-    pub bind: Option<String>,
+    pub backfill: Option<String>,
     /// The archive's DuckDB file [default: gapless-data/archive.duckdb]
     #[arg(long, value_name = "FILE")]
     pub archive: Option<String>,
@@ -39,9 +39,9 @@ impl Arguments for Args {
     fn overrides(&self) -> Table {
         let text = |value: &Option<String>| value.clone().map(Value::from);
         overrides([
-            ("journal", text(&self.journal)),
+            ("journal_live", text(&self.journal_live)),
             ("journal_replay", text(&self.journal_replay)),
-            ("bind", text(&self.bind)),
+            ("backfill", text(&self.backfill)),
             ("archive", text(&self.archive)),
             ("commit_every", text(&self.commit_every)),
             ("workers", self.workers.map(|count| Value::from(i64::from(count)))),

@@ -19,11 +19,11 @@ const MAX_WORKERS: usize = 64;
 #[serde(default)]
 pub struct Config {
     /// Address of the journal's live feed.
-    pub journal: String,
+    pub journal_live: String,
     /// Address of the journal's replay side.
     pub journal_replay: String,
     /// Where to bind requests.
-    pub bind: String,
+    pub backfill: String,
     /// The archive's DuckDB file.
     pub archive: PathBuf,
     /// The name under which the journal keeps what is not archived yet.
@@ -93,9 +93,9 @@ pub struct RetentionRule {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            journal: "tcp://127.0.0.1:5552".into(),
+            journal_live: "tcp://127.0.0.1:5552".into(),
             journal_replay: "tcp://127.0.0.1:5553".into(),
-            bind: "tcp://127.0.0.1:5557".into(),
+            backfill: "tcp://127.0.0.1:5557".into(),
             archive: "gapless-data/archive.duckdb".into(),
             follower_id: "backfill".into(),
             commit_every: HumanDuration::from_millis(200),
@@ -151,8 +151,11 @@ fn retention(rows: u64, age: HumanDuration) -> Retention {
 
 impl Validate for Config {
     fn validate(&self) -> Result<(), Invalid> {
-        let addresses =
-            [("journal", &self.journal), ("journal_replay", &self.journal_replay), ("bind", &self.bind)];
+        let addresses = [
+            ("journal_live", &self.journal_live),
+            ("journal_replay", &self.journal_replay),
+            ("backfill", &self.backfill),
+        ];
         for (key, address) in addresses {
             address.parse::<Endpoint>().map_err(|error| Invalid::new(key, error.to_string()))?;
         }

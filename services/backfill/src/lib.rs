@@ -13,7 +13,7 @@
 //! use gapless_backfill::{Config, run};
 //! use gapless_service_kit::Shutdown;
 //!
-//! let config = Config { bind: "tcp://127.0.0.1:*".into(), ..Config::default() };
+//! let config = Config { backfill: "tcp://127.0.0.1:*".into(), ..Config::default() };
 //! run(config, Shutdown::new(), |bound| println!("requests at {}", bound.requests))?;
 //! # Ok::<(), gapless_backfill::Error>(())
 //! ```

@@ -85,7 +85,7 @@ fn bind(config: &Config, context: &Context) -> Result<RouterServer, Error> {
     };
     let hooks =
         Hooks { refuse: |request| Some(answer::busy(request)), malformed: || Some(answer::malformed()) };
-    Ok(RouterServer::bind(context, &config.bind, settings, hooks)?)
+    Ok(RouterServer::bind(context, &config.backfill, settings, hooks)?)
 }
 
 fn options(config: &Config) -> Options {

@@ -301,7 +301,7 @@ fn follow(config: &Config, context: &Context, archive: &Archive) -> Result<Journ
     let settings = JournalSettings {
         follower_id: config.follower_id.clone(),
         context: Some(context.clone()),
-        ..JournalSettings::new(&config.journal, &config.journal_replay, begin)
+        ..JournalSettings::new(&config.journal_live, &config.journal_replay, begin)
     };
     Ok(JournalFollower::start(settings)?)
 }

@@ -13,7 +13,7 @@ pub struct Args {
     pub common: CommonArgs,
     /// Address of the journal's live feed [default: tcp://127.0.0.1:5552]
     #[arg(long, value_name = "ENDPOINT")]
-    pub journal: Option<String>,
+    pub journal_live: Option<String>,
     /// Address of the journal's replay side [default: tcp://127.0.0.1:5553]
     #[arg(long, value_name = "ENDPOINT")]
     pub journal_replay: Option<String>,
@@ -22,10 +22,10 @@ pub struct Args {
     pub ingest: Option<String>,
     /// Where to bind the live feed [default: tcp://127.0.0.1:5556]
     #[arg(long, value_name = "ENDPOINT")]
-    pub bind_live: Option<String>,
+    pub live: Option<String>,
     /// Where to bind state requests [default: tcp://127.0.0.1:5558]
     #[arg(long, value_name = "ENDPOINT")]
-    pub bind_state: Option<String>,
+    pub state: Option<String>,
     /// Rows kept per stream for state requests [default: 300]
     #[arg(long, value_name = "ROWS")]
     pub window_rows: Option<u32>,
@@ -39,11 +39,11 @@ impl Arguments for Args {
     fn overrides(&self) -> Table {
         let text = |value: &Option<String>| value.clone().map(Value::from);
         overrides([
-            ("journal", text(&self.journal)),
+            ("journal_live", text(&self.journal_live)),
             ("journal_replay", text(&self.journal_replay)),
             ("ingest", text(&self.ingest)),
-            ("bind_live", text(&self.bind_live)),
-            ("bind_state", text(&self.bind_state)),
+            ("live", text(&self.live)),
+            ("state", text(&self.state)),
             ("window_rows", self.window_rows.map(|rows| Value::from(i64::from(rows)))),
         ])
     }

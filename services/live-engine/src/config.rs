@@ -13,15 +13,15 @@ const MAX_WINDOW_ROWS: usize = gapless_model::MAX_ROWS_PER_BATCH;
 #[serde(default)]
 pub struct Config {
     /// Address of the journal's live feed.
-    pub journal: String,
+    pub journal_live: String,
     /// Address of the journal's replay side.
     pub journal_replay: String,
     /// Address at which ingestion takes derived rows.
     pub ingest: String,
     /// Where to bind the live feed.
-    pub bind_live: String,
+    pub live: String,
     /// Where to bind state requests.
-    pub bind_state: String,
+    pub state: String,
     /// The name under which the journal keeps what the engine has not read.
     pub follower_id: String,
     /// Rows kept per stream for state requests: 300 are what a chart shows at first.
@@ -37,11 +37,11 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            journal: "tcp://127.0.0.1:5552".into(),
+            journal_live: "tcp://127.0.0.1:5552".into(),
             journal_replay: "tcp://127.0.0.1:5553".into(),
             ingest: "tcp://127.0.0.1:5551".into(),
-            bind_live: "tcp://127.0.0.1:5556".into(),
-            bind_state: "tcp://127.0.0.1:5558".into(),
+            live: "tcp://127.0.0.1:5556".into(),
+            state: "tcp://127.0.0.1:5558".into(),
             follower_id: "live-engine".into(),
             window_rows: 300,
             max_streams: 100_000,
@@ -71,11 +71,11 @@ impl Config {
 impl Validate for Config {
     fn validate(&self) -> Result<(), Invalid> {
         let addresses = [
-            ("journal", &self.journal),
+            ("journal_live", &self.journal_live),
             ("journal_replay", &self.journal_replay),
             ("ingest", &self.ingest),
-            ("bind_live", &self.bind_live),
-            ("bind_state", &self.bind_state),
+            ("live", &self.live),
+            ("state", &self.state),
         ];
         for (key, address) in addresses {
             address.parse::<Endpoint>().map_err(|error| Invalid::new(key, error.to_string()))?;

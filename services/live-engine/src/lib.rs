@@ -15,7 +15,7 @@
 //! use gapless_live_engine::{Config, run};
 //! use gapless_service_kit::Shutdown;
 //!
-//! let config = Config { bind_live: "tcp://127.0.0.1:*".into(), ..Config::default() };
+//! let config = Config { live: "tcp://127.0.0.1:*".into(), ..Config::default() };
 //! run(config, Shutdown::new(), |bound| println!("live at {}", bound.live))?;
 //! # Ok::<(), gapless_live_engine::Error>(())
 //! ```

@@ -99,7 +99,7 @@ impl Shell {
             report_subscriptions: true,
             ..PublisherSettings::default()
         };
-        let publisher = Publisher::bind(&context, &config.bind_live, publishing)?;
+        let publisher = Publisher::bind(&context, &config.live, publishing)?;
         let live_address = publisher.endpoint().to_string();
         let serving = RouterSettings {
             name: "engine-state",
@@ -108,7 +108,7 @@ impl Shell {
             ..RouterSettings::default()
         };
         let hooks = Hooks { refuse: answer::busy, malformed: answer::malformed };
-        let server = RouterServer::bind(&context, &config.bind_state, serving, hooks)?;
+        let server = RouterServer::bind(&context, &config.state, serving, hooks)?;
         let proven = condition(SERVICE, "digests-equal", "");
         proven.holds();
         let shell = Shell {
@@ -289,7 +289,7 @@ fn follow(config: &Config, context: &Context) -> Result<JournalFollower, Error> 
     let settings = JournalSettings {
         follower_id: config.follower_id.clone(),
         context: Some(context.clone()),
-        ..JournalSettings::new(&config.journal, &config.journal_replay, Begin::Earliest)
+        ..JournalSettings::new(&config.journal_live, &config.journal_replay, Begin::Earliest)
     };
     Ok(JournalFollower::start(settings)?)
 }

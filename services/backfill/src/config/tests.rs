@@ -17,7 +17,7 @@ fn the_defaults_are_usable_and_keep_everything() {
 
 #[test]
 fn limits_are_checked_against_each_other() {
-    assert_eq!(refused(|config| config.bind = "5557".into()), "bind");
+    assert_eq!(refused(|config| config.backfill = "5557".into()), "backfill");
     assert_eq!(refused(|config| config.archive = "/".into()), "archive");
     assert_eq!(refused(|config| config.commit_every = HumanDuration::from_secs(60)), "commit_every");
     assert_eq!(refused(|config| config.workers = 0), "workers");

@@ -35,9 +35,9 @@ impl Bench {
         change: impl FnOnce(&mut Config),
     ) -> Bench {
         let mut config = Config {
-            journal: journal.live.clone(),
+            journal_live: journal.live.clone(),
             journal_replay: journal.replay.clone(),
-            bind: "tcp://127.0.0.1:*".into(),
+            backfill: "tcp://127.0.0.1:*".into(),
             archive: folder.join("archive.duckdb"),
             commit_every: HumanDuration::from_millis(20),
             workers: 2,

@@ -51,7 +51,7 @@ fn a_stream_that_is_not_known_before_the_journal_was_read_may_come() {
     let journal = FakeJournal::start(7);
     let nobody = |config: &mut crate::Config| {
         config.journal_replay = "tcp://127.0.0.1:1".into();
-        config.journal = "tcp://127.0.0.1:1".into();
+        config.journal_live = "tcp://127.0.0.1:1".into();
     };
     let mut bench = Bench::start_with(&journal, folder.path(), nobody);
     assert_eq!(bench.refused(&Message::StreamStatusRequest(key(A))), ErrorCode::NOT_READY);

@@ -53,8 +53,8 @@ impl Configs {
                 ("journal_replay", any()),
             ]));
             ingestion.insert("http".into(), "127.0.0.1:0".into());
-            live_engine.extend(table_of([("bind_live", any()), ("bind_state", any())]));
-            backfill.extend(table_of([("bind", any())]));
+            live_engine.extend(table_of([("live", any()), ("state", any())]));
+            backfill.extend(table_of([("backfill", any())]));
         }
         Ok(Configs {
             ingestion: gapless_service_kit::load("ingestion", &common, ingestion)?,
@@ -74,10 +74,10 @@ impl Configs {
 
     /// The others follow the journal where it was really bound.
     pub(super) fn follow(&mut self, bound: &gapless_ingestion::Bound) {
-        self.live_engine.journal = bound.journal_live.clone();
+        self.live_engine.journal_live = bound.journal_live.clone();
         self.live_engine.journal_replay = bound.journal_replay.clone();
         self.live_engine.ingest = bound.ingest.clone();
-        self.backfill.journal = bound.journal_live.clone();
+        self.backfill.journal_live = bound.journal_live.clone();
         self.backfill.journal_replay = bound.journal_replay.clone();
     }
 }

@@ -10,5 +10,5 @@ fn everything_lies_in_one_folder_and_free_ports_are_free() {
     let configs = Configs::load(&global, folder.path(), Ports::Free).unwrap();
     assert!(configs.ingestion.journal.dir.starts_with(folder.path()));
     assert!(configs.backfill.archive.starts_with(folder.path()));
-    assert_eq!(configs.live_engine.bind_live, "tcp://127.0.0.1:*");
+    assert_eq!(configs.live_engine.live, "tcp://127.0.0.1:*");
 }

@@ -9,7 +9,7 @@ fn rejected(config: Config) -> String {
 fn the_defaults_are_usable_and_on_loopback() {
     let config = Config::default();
     assert_eq!(config.validate(), Ok(()));
-    for address in [&config.bind_live, &config.bind_state] {
+    for address in [&config.live, &config.state] {
         assert!(address.parse::<Endpoint>().unwrap().is_local());
     }
 }
@@ -21,7 +21,7 @@ fn a_complaint_names_the_key() {
         change(&mut config);
         rejected(config)
     };
-    assert!(bad(|config| config.bind_live = "5556".into()).starts_with("bind_live: "));
+    assert!(bad(|config| config.live = "5556".into()).starts_with("live: "));
     assert!(bad(|config| config.window_rows = 10_001).starts_with("window_rows: "));
     assert!(bad(|config| config.max_streams = 0).starts_with("max_streams: "));
     assert!(bad(|config| config.follower_id = String::new()).starts_with("follower_id: "));

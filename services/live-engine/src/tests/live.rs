@@ -157,11 +157,11 @@ fn a_lost_history_is_read_again_and_stated_in_its_new_epoch() {
 #[test]
 fn an_engine_without_a_journal_waits_and_stops_when_told() {
     let config = Config {
-        journal: "tcp://127.0.0.1:1".into(),
+        journal_live: "tcp://127.0.0.1:1".into(),
         journal_replay: "tcp://127.0.0.1:1".into(),
         ingest: "tcp://127.0.0.1:1".into(),
-        bind_live: ANY.into(),
-        bind_state: ANY.into(),
+        live: ANY.into(),
+        state: ANY.into(),
         ..Config::default()
     };
     let mut engine = Running::with(config);
@@ -172,7 +172,7 @@ fn an_engine_without_a_journal_waits_and_stops_when_told() {
 fn an_address_in_use_is_named() {
     let ingestion = FakeIngestion::new();
     let engine = Running::start(&ingestion);
-    let config = Config { bind_live: engine.bound.live.clone(), bind_state: ANY.into(), ..Config::default() };
+    let config = Config { live: engine.bound.live.clone(), state: ANY.into(), ..Config::default() };
     let error = run(config, Shutdown::new(), |_| ()).unwrap_err().to_string();
     assert!(error.contains(&engine.bound.live) && error.contains("in use"), "{error}");
 }

@@ -44,11 +44,11 @@ impl Running {
         let derive = RuleText { prefix: "candles.".into(), from: "1m".into(), to: vec!["5m".into()] };
         let addresses = ingestion.addresses();
         Running::with(Config {
-            journal: addresses.journal,
+            journal_live: addresses.journal,
             journal_replay: addresses.replay,
             ingest: addresses.ingest,
-            bind_live: ANY.into(),
-            bind_state: ANY.into(),
+            live: ANY.into(),
+            state: ANY.into(),
             derive: vec![derive],
             ..Config::default()
         })
