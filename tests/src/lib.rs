@@ -18,11 +18,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod eventually;
+mod files;
 mod http;
 mod places;
 mod process;
+mod relay;
+mod stack;
 
 pub use eventually::{LATER, SOON, eventually, eventually_some};
+pub use files::{FileCandle, file_candles, folded_ticks};
 pub use http::{Answer, http, http_get};
 pub use places::{DataDir, binary, repository, shared_data, target_folder};
 pub use process::{Proc, Running};
+pub use relay::Relay;
+pub use stack::{Part, Replay, Settings, Stack};

@@ -1,6 +1,6 @@
 //! A real program under test, always reaped, its log kept.
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -40,8 +40,8 @@ impl Proc {
     }
 
     /// More arguments.
-    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Proc {
-        self.command.args(arguments.into_iter().map(Into::into));
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Proc {
+        self.command.args(arguments);
         self
     }
 
