@@ -9,13 +9,6 @@ const SERVICE: Service =
 
 fn main() -> ExitCode {
     main_with::<Args, Config>(&SERVICE, |config, kit| {
-        let mut announced = Ok(());
-        run(config, kit.shutdown(), |bound| {
-            announced = kit.ready(bound.addresses());
-            if announced.is_err() {
-                kit.shutdown().request();
-            }
-        })?;
-        announced
+        Ok(run(config, kit.shutdown(), |bound| kit.announce(bound.addresses()))?)
     })
 }
