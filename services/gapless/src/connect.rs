@@ -17,11 +17,11 @@ const PROBE: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Global {
     /// Configuration file [default: gapless.toml in the current folder, if there is one]
-    #[arg(long, global = true, value_name = "FILE", env = "GAPLESS_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "GAPLESS_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
     /// Where the services are: a host, or addresses such as live=tcp://h:5556,backfill=tcp://h:5557
     /// (also state=, ingest=, journal=; a host may come first)
-    #[arg(long, global = true, value_name = "WHERE", env = "GAPLESS_CONNECT")]
+    #[arg(long, global = true, value_name = "WHERE", env = "GAPLESS_CONNECT", hide_env_values = true)]
     pub(crate) connect: Option<String>,
     /// Longest wait for a service that does not answer [default: 5s]
     #[arg(long, global = true, value_name = "DURATION", env = "GAPLESS_PATIENCE")]

@@ -39,7 +39,7 @@ pub(crate) struct RowFile {
 }
 
 enum Form {
-    Csv(CsvFile<File>),
+    Csv(Box<CsvFile<File>>),
     Parquet(Box<ParquetFile<File>>),
 }
 
@@ -51,7 +51,7 @@ impl RowFile {
         let unfinished = NamedTempFile::new_in(folder).with_context(cannot)?;
         let file = unfinished.reopen().with_context(cannot)?;
         let form = match format {
-            FileFormat::Csv => Form::Csv(CsvFile::begin(file, kind, columns)?),
+            FileFormat::Csv => Form::Csv(Box::new(CsvFile::begin(file, kind, columns)?)),
             FileFormat::Parquet => Form::Parquet(Box::new(ParquetFile::begin(file, kind, columns)?)),
         };
         Ok(RowFile { path: path.to_path_buf(), unfinished, form })

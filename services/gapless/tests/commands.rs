@@ -164,7 +164,18 @@ fn rows_can_be_piped_in_and_their_faults_are_named() {
 fn the_demonstration_loses_nothing_while_zeromq_drops() {
     let folder = tempfile::tempdir().unwrap();
     let mut demo = gapless()
-        .args(["demo", "--seconds", "4", "--json", "--rate", "2000", "--batch", "20", "--receive-limit", "10"])
+        .args([
+            "demo",
+            "--seconds",
+            "4",
+            "--json",
+            "--rate",
+            "2000",
+            "--batch",
+            "20",
+            "--receive-limit",
+            "10",
+        ])
         .current_dir(folder.path())
         .stdout(Stdio::piped())
         .spawn()

@@ -133,6 +133,7 @@ impl SubscriptionBuilder {
         let settings = StreamSettings {
             context: Some(self.context.clone()),
             receive_limit: self.receive_limit,
+            queue: self.receive_limit as usize,
             ..StreamSettings::new(&self.endpoints.live, &self.endpoints.backfill, select)
         };
         let from = self.from;

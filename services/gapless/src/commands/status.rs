@@ -98,7 +98,7 @@ fn gather(client: &Client, prefix: &str) -> Report {
     Report { services, journal, streams }
 }
 
-fn note<'a>(streams: &'a mut BTreeMap<StreamKey, StreamLine>, key: StreamKey) -> &'a mut StreamLine {
+fn note(streams: &mut BTreeMap<StreamKey, StreamLine>, key: StreamKey) -> &mut StreamLine {
     streams.entry(key).or_default()
 }
 

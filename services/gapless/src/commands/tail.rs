@@ -85,6 +85,9 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
         None => to_screen(global, builder, &args, &shutdown)?,
     };
     shutdown.finished();
+    if reports.is_empty() {
+        eprintln!("no stream begins with {}: see `gapless streams`", args.topics.join(", "));
+    }
     let broken = reports.iter().any(|report| report.health == Health::Stalled) && args.until_caught_up;
     Ok(if broken { Outcome::Bad } else { Outcome::Good })
 }

@@ -125,7 +125,8 @@ fn connect(global: &Global, args: &Args) -> Result<Client> {
         (Place::Live, Service::LiveEngine),
     ] {
         // A journal at another address is not where ingestion is looked for.
-        if !args.skips(place) && !(place == Place::Journal && args.journal.is_some()) {
+        let elsewhere = place == Place::Journal && args.journal.is_some();
+        if !args.skips(place) && !elsewhere {
             needed.push(service);
         }
     }

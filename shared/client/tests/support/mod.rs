@@ -119,7 +119,11 @@ impl Upstream {
     }
 
     /// Events until `last` says that this was the last one.
-    pub(crate) fn events_until(&mut self, sub: &mut Subscription, last: impl Fn(&Event) -> bool) -> Vec<Event> {
+    pub(crate) fn events_until(
+        &mut self,
+        sub: &mut Subscription,
+        last: impl Fn(&Event) -> bool,
+    ) -> Vec<Event> {
         let mut events = Vec::new();
         self.until(|| {
             while let Some(event) = sub.next_timeout(Duration::from_millis(20)).unwrap() {

@@ -67,7 +67,8 @@ impl Drop for Screen {
 
 fn headline<'a>(reports: &[StreamReport], tally: &Tally, running: Duration) -> Line<'a> {
     let sum = |what: fn(&StreamReport) -> u64| -> u64 { reports.iter().map(what).sum() };
-    let rate: f64 = reports.iter().map(|report| report.rate).sum();
+    // A sum of nothing would be -0.
+    let rate = reports.iter().fold(0.0, |sum, report| sum + report.rate);
     Line::from(vec![
         Span::styled(" Gapless ", Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)),
         Span::raw(format!(

@@ -33,11 +33,12 @@ impl Iterator for Pages {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Result<Batch>> {
-        if self.ready.is_empty() && !self.left.is_empty() {
-            if let Err(error) = self.read() {
-                self.left = SeqRange::new(self.left.end(), self.left.end());
-                return Some(Err(error));
-            }
+        if self.ready.is_empty()
+            && !self.left.is_empty()
+            && let Err(error) = self.read()
+        {
+            self.left = SeqRange::new(self.left.end(), self.left.end());
+            return Some(Err(error));
         }
         self.ready.pop_front().map(Ok)
     }

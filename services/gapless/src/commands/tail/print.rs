@@ -3,12 +3,13 @@
 use super::Format;
 use crate::rows;
 use anyhow::Result;
-use gapless::{Batch, Event, Flags};
+use gapless::{Batch, Event, Flags, GapCause, StreamKey};
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 use std::io::{BufWriter, Stdout, Write};
 
-/// Writes rows to stdout. What is not a row goes to stderr, or with JSON among the rows as an object
-/// that has an `event`.
+/// Writes rows to stdout, and what is not a row to stderr. With JSON, what changes the meaning of the rows
+/// (truncation, rewind, reset) stands among them as an object that has an `event`.
 pub(super) struct Printer {
     format: Format,
     out: BufWriter<Stdout>,
@@ -16,11 +17,19 @@ pub(super) struct Printer {
     left: u64,
     /// CSV: the header of the columns that are being printed.
     header: String,
+    /// Streams of which it was said that they have caught up; said again each time it would be noise.
+    caught_up: HashSet<StreamKey>,
 }
 
 impl Printer {
     pub(super) fn new(format: Format, limit: u64) -> Printer {
-        Printer { format, out: BufWriter::new(std::io::stdout()), left: limit, header: String::new() }
+        Printer {
+            format,
+            out: BufWriter::new(std::io::stdout()),
+            left: limit,
+            header: String::new(),
+            caught_up: HashSet::new(),
+        }
     }
 
     /// Whether as many rows were printed as were wanted.
@@ -47,12 +56,19 @@ impl Printer {
 
     /// Prints what is not a row.
     pub(super) fn event(&mut self, event: &Event) -> Result<()> {
-        if self.format == Format::Json {
-            writeln!(self.out, "{}", json_event(event))?;
-            self.out.flush()?;
+        if let Event::CaughtUp { key, .. } = event
+            && !self.caught_up.insert(key.clone())
+        {
             return Ok(());
         }
-        eprintln!("{}", words(event));
+        match (self.format, event.moves_cursor()) {
+            (Format::Json, true) => {
+                writeln!(self.out, "{}", json_event(event))?;
+                self.out.flush()?;
+            }
+            (Format::Json, false) => eprintln!("{}", json_event(event)),
+            (Format::Table | Format::Csv, _) => eprintln!("{}", words(event)),
+        }
         Ok(())
     }
 
@@ -135,6 +151,9 @@ fn json_event(event: &Event) -> Value {
 fn words(event: &Event) -> String {
     let key = event.key();
     match event {
+        Event::GapOpened { gap, .. } if gap.cause == GapCause::Join => {
+            format!("{key}: fetching rows {}", gap.range)
+        }
         Event::GapOpened { gap, .. } => {
             format!("{key}: rows {} are missing ({})", gap.range, gap.cause.name())
         }
