@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::library::now;
 use gapless_model::Position;
 use gapless_store::StoreError;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often old rows are looked for.
@@ -93,11 +94,18 @@ impl Writer {
 
     pub(super) fn measure(&mut self) {
         self.meters.hot_rows.set(self.hot.read(|hot| hot.rows()) as f64);
-        if let Ok(file) = std::fs::metadata(&self.config.archive) {
-            self.meters.archive_size.set(file.len() as f64);
-        }
+        self.meters.archive_size.set(archive_bytes(&self.config.archive) as f64);
         let Some(progress) = self.follower.progress() else { return };
         self.meters.follow(&progress, self.progress.as_ref());
         self.progress = Some(progress);
     }
+}
+
+/// Bytes of the archive's file and of what is written ahead of it. Looking at a size opens nothing, so
+/// DuckDB keeps its lock.
+fn archive_bytes(archive: &Path) -> u64 {
+    let mut ahead = archive.as_os_str().to_owned();
+    ahead.push(".wal");
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    size(archive) + size(Path::new(&ahead))
 }
