@@ -36,11 +36,24 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("gapless: {error:#}");
+    eprintln!("gapless: {}", words(error));
     if let Some(hint) = hint(error) {
         eprintln!("  {hint}");
     }
     ExitCode::from(if is_usage(error) { 2 } else { 1 })
+}
+
+/// What went wrong and why, each thing once: some errors repeat their cause in their own words.
+fn words(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.contains(&cause) {
+            continue;
+        }
+        let separator = if text.is_empty() { "" } else { ": " };
+        text = format!("{text}{separator}{cause}");
+    }
+    text
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
@@ -59,6 +72,15 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {
+    if ["address in use", "address already in use"]
+        .iter()
+        .any(|known| words(error).to_lowercase().contains(known))
+    {
+        return Some(
+            "`gapless status` shows a stack that runs already; `gapless up --free-ports` takes other ports"
+                .into(),
+        );
+    }
     error.chain().find_map(|cause| match cause.downcast_ref::<Error>()? {
         Error::Unavailable { service, .. } => Some(how_to_start(*service)),
         _ => None,
@@ -71,3 +93,6 @@ pub(crate) fn how_to_start(service: Service) -> String {
         "start everything with `gapless up`, or only this with `gapless-{service}`; elsewhere: --connect HOST"
     )
 }
+
+#[cfg(test)]
+mod tests;
