@@ -25,6 +25,7 @@ mod append;
 mod directory;
 mod load;
 mod read;
+mod reading;
 mod retention;
 mod rewind;
 mod seal;

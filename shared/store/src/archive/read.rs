@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::directory::{Directory, Entry, Span, native};
+use super::reading::Reading;
 use crate::StoreError;
 use crate::database::Database;
 use crate::decode::Decoder;
@@ -105,7 +106,7 @@ impl ArchiveReader {
             else {
                 return Ok(None);
             };
-            let mut reading = Reading { key, wanted, bytes: 0, max_bytes, batches: Vec::new() };
+            let mut reading = Reading::new(key, wanted, max_bytes);
             for span in spans.iter().take(SPANS_PER_PAGE) {
                 if !self.read_span(&mut reading, id, span)? {
                     break;
@@ -113,7 +114,7 @@ impl ArchiveReader {
             }
             let served = SeqRange::new(wanted.start(), reading.end());
             let earliest = status.watermark.earliest;
-            let batches = reading.batches.into_iter().map(|batch| Batch { earliest, ..batch }).collect();
+            let batches = reading.into_batches().map(|batch| Batch { earliest, ..batch }).collect();
             Ok(Some(Page { batches, served, status }))
         })
     }
@@ -201,11 +202,11 @@ impl ArchiveReader {
             Kind::Metrics | Kind::Warnings => WIDE_ROWS_PER_QUERY,
         };
         loop {
-            let rest = SeqRange::new(reading.end(), reading.wanted.end()).intersect(span.range());
+            let rest = reading.rest().intersect(span.range());
             if rest.is_empty() {
                 return Ok(true);
             }
-            if reading.bytes >= reading.max_bytes {
+            if reading.is_full() {
                 return Ok(false);
             }
             let block = SeqRange::of_len(rest.start(), step).intersect(rest);
@@ -263,75 +264,6 @@ impl ArchiveReader {
             .doing("find a row by its time")?;
         Ok(seq.map(Seq))
     }
-}
-
-/// A page under way.
-struct Reading<'a> {
-    key: &'a StreamKey,
-    wanted: SeqRange,
-    bytes: usize,
-    max_bytes: usize,
-    batches: Vec<Batch>,
-}
-
-impl Reading<'_> {
-    /// The sequence after the last row read.
-    fn end(&self) -> Seq {
-        self.batches.last().map_or(self.wanted.start(), |batch| batch.range().end())
-    }
-
-    /// Takes in the rows of `block`, every one of which must be there.
-    fn take(&mut self, block: SeqRange, batches: Vec<Batch>) -> Result<(), StoreError> {
-        for batch in batches {
-            if batch.start != self.end() {
-                return Err(self.damaged(SeqRange::new(self.end(), batch.start)));
-            }
-            check_digest(self.batches.last(), &batch)?;
-            self.bytes = self.bytes.saturating_add(batch.rows.approx_bytes());
-            self.push(batch);
-        }
-        if self.end() == block.end() {
-            Ok(())
-        } else {
-            Err(self.damaged(SeqRange::new(self.end(), block.end())))
-        }
-    }
-
-    /// Two parts of one published batch, cut by the end of a query, become one again.
-    fn push(&mut self, batch: Batch) {
-        match self.batches.last_mut() {
-            Some(last) if belongs(last, &batch) => {
-                last.digest = batch.digest;
-                crate::decode::extend(&mut last.rows, batch.rows);
-            }
-            _ => self.batches.push(batch),
-        }
-    }
-
-    fn damaged(&self, missing: SeqRange) -> StoreError {
-        StoreError::Damaged(format!("{}: rows {missing} are missing from the archive", self.key))
-    }
-}
-
-fn belongs(last: &Batch, next: &Batch) -> bool {
-    last.digest == Digest::default() && crate::decode::same_batch(last, next)
-}
-
-/// The running digests of neighbours differ by the rows in between.
-fn check_digest(last: Option<&Batch>, batch: &Batch) -> Result<(), StoreError> {
-    let Some(last) = last else { return Ok(()) };
-    if last.digest == Digest::default() || batch.digest == Digest::default() {
-        return Ok(());
-    }
-    let found = last.digest + Digest::of(batch.start, &batch.rows);
-    if found == batch.digest {
-        return Ok(());
-    }
-    Err(StoreError::Damaged(format!(
-        "{}: rows {} are not those that were sequenced",
-        batch.key,
-        batch.range()
-    )))
 }
 
 /// What a page needs to know: the stream's state, the rows wanted, the spans that hold them, its number.

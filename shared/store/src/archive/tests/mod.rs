@@ -4,11 +4,12 @@ use gapless_model::{
     Digest, EpochStart, Flags, Rows, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis, UnixNanos, Watermark,
 };
 use std::path::PathBuf;
-use std::time::Duration;
 
 mod cost;
 mod crash;
+mod histories;
 mod model;
+mod retention;
 
 const CANDLES: &str = "candles.sim.BTC-USD.1m";
 
@@ -259,160 +260,6 @@ fn a_time_is_found_in_every_table() {
     assert_eq!(reader.seq_at_time(&key, UnixNanos(at(360).0 + 1)).unwrap(), None);
     assert_eq!(reader.seq_at_time(&key, UnixNanos(i64::MIN)).unwrap(), Some(Seq(1)));
     assert_eq!(reader.seq_at_time(&key, UnixNanos(i64::MAX)).unwrap(), None);
-}
-
-#[test]
-fn a_rewind_keeps_what_lies_before_the_new_epoch() {
-    let (key, other, gone) = (key(CANDLES), self::key("candles.sim.OTHER.1m"), self::key("metrics.x.y.1s"));
-    for keep in [0u64, 40, 100, 119, 150] {
-        let mut bench = Bench::new();
-        bench.append(vec![published(&key, 7, 1, 60), published(&other, 7, 1, 20), batch(&gone, 7, 1, 3)]);
-        if keep > 60 {
-            bench.append(vec![published(&key, 7, 61, keep - 60)]);
-            bench.append(vec![published(&key, 7, keep + 1, 200 - keep)]);
-        } else {
-            bench.append(vec![published(&key, 7, 61, 60)]);
-            bench.append(vec![published(&key, 7, 121, 80)]);
-        }
-        bench.seal();
-        let truth = [status(&key, keep + 5, &[(7, 1), (9, keep + 1)]), status(&other, 20, &[(7, 1)])];
-        assert_eq!(bench.archive.rewind(Position(2), Epoch(7), Epoch(9), &truth).unwrap(), 200 - keep + 3);
-        bench.position = 2;
-        for _ in 0..2 {
-            assert_eq!(bench.archive.position(), Position(2));
-            assert_eq!(bench.archive.epoch(), Epoch(9));
-            let page = bench.page(&key, 1, 1000);
-            assert_eq!(page.served.len(), keep);
-            assert_eq!(page.status.watermark.epoch, Epoch(9));
-            assert_eq!(page.status.epochs, truth[0].epochs);
-            assert_eq!(bench.page(&other, 1, 1000).served, range(1, 20));
-            assert_eq!(bench.archive.reader().unwrap().status(&gone), None);
-            bench = bench.reopen();
-        }
-        let mut fresh = published(&key, 9, keep + 1, 7);
-        if let Rows::Candles(rows) = &mut fresh.rows {
-            rows[0].volume = 77.0;
-        }
-        fresh.digest = Digest::default();
-        bench.append(vec![fresh.clone(), batch(&gone, 9, 1, 2)]);
-        for _ in 0..2 {
-            bench.seal();
-            let page = bench.page(&key, 1, 1000);
-            assert_eq!(page.served, range(1, keep + 7));
-            assert_eq!(page.batches.last().unwrap().rows, fresh.rows);
-            assert_eq!(bench.page(&gone, 1, 10).served, range(1, 2));
-            assert!(bench.archive.reader().unwrap().check(&key).unwrap().iter().all(RangeCheck::is_sound));
-            bench.append(vec![batch(&other, 9, 21, 120)]);
-            bench.append(vec![batch(&other, 9, 141, 1)]);
-            bench = bench.reopen();
-        }
-    }
-}
-
-#[test]
-fn a_new_epoch_that_lost_nothing_here_only_changes_the_history() {
-    let mut bench = Bench::new();
-    let key = key(CANDLES);
-    bench.append(vec![published(&key, 7, 1, 60)]);
-    let truth = [status(&key, 90, &[(7, 1), (9, 81)])];
-    assert_eq!(bench.archive.rewind(Position(1), Epoch(7), Epoch(9), &truth).unwrap(), 0);
-    assert_eq!(bench.status(&key).epochs, truth[0].epochs);
-    bench.append(vec![published(&key, 7, 61, 20), published(&key, 9, 81, 5)]);
-    let bench = bench.reopen();
-    assert_eq!(bench.status(&key).epochs, truth[0].epochs);
-    assert_eq!(bench.page(&key, 79, 82).batches.iter().map(|b| b.epoch.0).collect::<Vec<_>>(), [7, 9]);
-}
-
-#[test]
-fn histories_are_taken_over_without_losing_anything() {
-    let mut bench = Bench::new();
-    let (key, quiet) = (key(CANDLES), self::key("candles.sim.QUIET.1m"));
-    bench.append(vec![published(&key, 7, 1, 60), published(&quiet, 7, 1, 5), published(&key, 9, 61, 5)]);
-    let truth = [status(&key, 60, &[(7, 1), (9, 61)]), status(&quiet, 5, &[(7, 1), (9, 6)])];
-    bench.archive.set_histories(&truth).unwrap();
-    for _ in 0..2 {
-        assert_eq!(bench.status(&quiet).epochs, truth[1].epochs);
-        assert_eq!(bench.status(&quiet).watermark.epoch, Epoch(9));
-        assert_eq!(bench.status(&key).watermark.latest, Seq(65), "the journal's word was older");
-        assert_eq!((bench.archive.position(), bench.archive.epoch()), (Position(3), Epoch(9)));
-        bench = bench.reopen();
-    }
-}
-
-#[test]
-fn a_reset_begins_anew_and_keeps_a_copy() {
-    let mut bench = Bench::new();
-    let key = key(CANDLES);
-    bench.append(vec![published(&key, 7, 1, 120)]);
-    bench.append(vec![published(&key, 7, 121, 10)]);
-    bench.seal();
-    let retired = bench.dir.path().join("retired-7.duckdb");
-    std::fs::write(&retired, "a copy that a crash interrupted").unwrap();
-    bench.archive.reset(Epoch(9), Some(&retired)).unwrap();
-    assert_eq!((bench.archive.position(), bench.archive.epoch()), (Position::NONE, Epoch(9)));
-    assert_eq!(bench.archive.reader().unwrap().status(&key), None);
-    bench.position = 0;
-    bench.append(vec![published(&key, 9, 1, 3)]);
-    let bench = bench.reopen();
-    assert_eq!(bench.page(&key, 1, 100).served, range(1, 3));
-    let old = Archive::open(&retired, &Options::default()).unwrap();
-    let page = old.reader().unwrap().page(&key, range(1, 500), 500, usize::MAX).unwrap().unwrap();
-    assert_eq!(page.served, range(1, 130));
-}
-
-#[test]
-fn retention_by_rows_says_what_is_left_and_drops_whole_partitions() {
-    let mut bench = Bench::new();
-    let (key, other) = (key(CANDLES), self::key("candles.sim.OTHER.1m"));
-    for at in 0..12 {
-        bench.append(vec![published(&key, 7, 1 + at * 30, 30), published(&other, 7, 1 + at * 3, 3)]);
-    }
-    bench.seal();
-    assert_eq!(bench.tables().len(), 3);
-    let policy =
-        |of: &StreamKey| Retention { max_rows: Some(if *of == key { 150 } else { 0 }), max_age: None };
-    let done = bench.archive.retain(UnixMillis(0), &policy).unwrap().unwrap();
-    assert_eq!(done.streams, 2);
-    for _ in 0..2 {
-        let page = bench.page(&key, 1, 1000);
-        assert_eq!(page.served, range(211, 360));
-        assert_eq!(page.batches[0].earliest, Seq(211));
-        let mark = bench.status(&other).watermark;
-        assert_eq!((mark.earliest, mark.latest), (Seq(37), Seq(36)), "it keeps its sequence");
-        assert_eq!(bench.tables(), ["hot_candles_3", "part_candles_2"]);
-        assert!(bench.archive.reader().unwrap().check(&key).unwrap().iter().all(RangeCheck::is_sound));
-        bench = bench.reopen();
-    }
-    assert_eq!(bench.archive.retain(UnixMillis(0), &policy).unwrap(), Some(Retained::default()));
-    bench.append(vec![published(&other, 7, 37, 1)]);
-    assert_eq!(bench.page(&other, 1, 1000).served, range(37, 37));
-}
-
-#[test]
-fn retention_by_age_goes_by_the_time_of_publication() {
-    let mut bench = Bench::new();
-    let key = key(CANDLES);
-    let hour = 3_600_000_000i64;
-    let aged =
-        |start: u64, hours: i64| Batch { ts_publish_us: hours * hour, ..published(&key, 7, start, 60) };
-    for (start, hours) in [(1, 1), (61, 2), (121, 3), (181, 4), (241, 5)] {
-        bench.append(vec![aged(start, hours)]);
-    }
-    bench.seal();
-    let keep = |hours: u64| {
-        move |_: &StreamKey| Retention { max_rows: None, max_age: Some(Duration::from_secs(hours * 3600)) }
-    };
-    let now = UnixMillis(6 * 3_600_000);
-    let mut first = |hours: u64| {
-        bench.archive.retain(now, &keep(hours)).unwrap();
-        bench.archive.reader().unwrap().status(&key).unwrap().watermark.earliest
-    };
-    assert_eq!(first(10), Seq(1));
-    assert_eq!(first(4), Seq(1), "its partition holds younger rows");
-    assert_eq!(first(3), Seq(121));
-    assert_eq!(first(1), Seq(241), "in the hot table rows go one by one");
-    assert_eq!(first(0), Seq(301));
-    assert_eq!(bench.reopen().status(&key).watermark.latest, Seq(300));
 }
 
 #[test]
