@@ -5,8 +5,8 @@ CACHE := $(or $(GAPLESS_CACHE),$(HOME)/.cache/gapless)
 PREFIX ?= $(HOME)/.local
 ARGS ?=
 BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill
-# The crates whose documentation examples people copy.
-DOCUMENTED := gapless gapless-model gapless-protocol gapless-service-kit
+# The crates with documentation examples; gapless-tests compiles the README's.
+DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test lint fmt gen wasm fuzz install clean-cache

@@ -32,3 +32,8 @@ pub use places::{DataDir, binary, repository, shared_data, target_folder};
 pub use process::{Proc, Running};
 pub use relay::Relay;
 pub use stack::{Part, Replay, Settings, Stack};
+
+/// The examples of the README, compiled so that they stay true.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
