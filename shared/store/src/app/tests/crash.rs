@@ -32,10 +32,13 @@ fn a_killed_application_finds_its_rows_and_its_cursor_in_agreement() {
             .spawn()
             .unwrap();
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let told = lines.filter_map(|line| line.rsplit_once("committed ")?.1.trim().parse::<u64>().ok());
-        let told = told.take(3 + round * 5).last().unwrap();
+        let mut commits =
+            lines.filter_map(|line| line.rsplit_once("committed ")?.1.trim().parse::<u64>().ok());
+        let told = commits.by_ref().take(3 + round * 5).last().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+        // Its output was read until here: a closed pipe would have ended it in order.
+        drop(commits);
         let store = AppStore::open(&path).unwrap();
         let cursor = store.cursor(&key).unwrap();
         let last = cursor.applied.0;

@@ -1,6 +1,7 @@
 //! What a process leaves behind when it is killed.
 
 use super::*;
+use std::io::BufRead;
 use std::process::{Command, Stdio};
 
 /// The crash between the two commits of sealing.
@@ -49,7 +50,7 @@ fn a_killed_process_leaves_rows_and_position_together() {
     let path = dir.path().join("archive.duckdb");
     let key = key(CANDLES);
     let mut before = 0;
-    for round in 0..6u64 {
+    for round in 0..6 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--ignored",
@@ -62,9 +63,14 @@ fn a_killed_process_leaves_rows_and_position_together() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let told = said(&mut child, 5 + round * 7);
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut commits =
+            lines.filter_map(|line| line.rsplit_once("committed ")?.1.trim().parse::<u64>().ok());
+        let told = commits.by_ref().take(5 + round * 7).last().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+        // Its output was read until here: a closed pipe would have ended it in order.
+        drop(commits);
         let archive = Archive::open_sealing_at(&path, &Options::default(), 100).unwrap();
         let position = archive.position().0;
         assert!(position >= told && position > before, "{told} was told committed, {position} is there");
@@ -76,14 +82,4 @@ fn a_killed_process_leaves_rows_and_position_together() {
             Some((position * 30, running(&key, position * 30)))
         );
     }
-}
-
-/// Waits until the child has committed `commits` times, and returns the last position it told.
-fn said(child: &mut std::process::Child, commits: u64) -> u64 {
-    use std::io::BufRead;
-    let out = std::io::BufReader::new(child.stdout.take().unwrap());
-    let told = out.lines().map_while(Result::ok).filter_map(|line| {
-        line.rsplit_once("committed ").and_then(|(_, position)| position.trim().parse::<u64>().ok())
-    });
-    told.take(commits as usize).last().unwrap()
 }
