@@ -26,7 +26,8 @@ impl Relay {
         let context = Context::new();
         let mut from = Subscriber::connect(&context, live, SubscriberSettings::default()).expect("a socket");
         from.subscribe("").expect("a subscription");
-        let mut to = Publisher::bind(&context, "tcp://127.0.0.1:*", PublisherSettings::default()).expect("a socket");
+        let mut to =
+            Publisher::bind(&context, "tcp://127.0.0.1:*", PublisherSettings::default()).expect("a socket");
         let address = to.endpoint().to_string();
         let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(passes)));
         let (withheld, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));

@@ -1,7 +1,7 @@
 //! What can be configured, with its defaults and its checks.
 
 use crate::derive::{Rule, RuleText, check_rules};
-use gapless_service_kit::{Invalid, Validate};
+use gapless_service_kit::{ByteSize, Invalid, Validate};
 use gapless_transport::Endpoint;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,12 @@ pub struct Config {
     pub window_rows: usize,
     /// The most streams; records of further ones are published nowhere, and that is an error.
     pub max_streams: usize,
-    /// Messages queued per subscriber before its newest are dropped (and healed by backfill).
+    /// Messages queued per subscriber before its newest are dropped (and healed by backfill): libzmq's own
+    /// default. A subscriber that hangs costs this many batches of memory.
     pub send_limit: u32,
+    /// Bytes that the kernel may hold per subscriber besides; 0: as many as it likes. Raise it for
+    /// subscribers far away: it bounds the rate to this much per round trip.
+    pub send_buffer: ByteSize,
     /// Derived streams.
     pub derive: Vec<RuleText>,
 }
@@ -45,7 +49,8 @@ impl Default for Config {
             follower_id: "live-engine".into(),
             window_rows: 300,
             max_streams: 100_000,
-            send_limit: 100_000,
+            send_limit: 1000,
+            send_buffer: ByteSize(128 << 10),
             derive: Vec::new(),
         }
     }

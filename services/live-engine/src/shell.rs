@@ -96,6 +96,7 @@ impl Shell {
         let meters = Meters::new();
         let publishing = PublisherSettings {
             send_limit: config.send_limit,
+            send_buffer_bytes: u32::try_from(config.send_buffer.0).unwrap_or(u32::MAX),
             report_subscriptions: true,
             ..PublisherSettings::default()
         };

@@ -15,6 +15,9 @@ pub struct PublisherSettings {
     /// Messages queued per subscriber before its newest are dropped. libzmq's default of 1000 loses most
     /// of a burst; 100,000 small batches are some tens of megabytes for a subscriber that hangs.
     pub send_limit: u32,
+    /// Bytes that the kernel may hold per subscriber besides; 0: as many as it likes, which is megabytes, and
+    /// makes the send limit mean little for small messages.
+    pub send_buffer_bytes: u32,
     /// Whether to be an XPUB and hear of subscriptions.
     pub report_subscriptions: bool,
     /// How long it may go on sending after it is dropped.
@@ -23,7 +26,12 @@ pub struct PublisherSettings {
 
 impl Default for PublisherSettings {
     fn default() -> Self {
-        PublisherSettings { send_limit: 100_000, report_subscriptions: false, linger: DEFAULT_LINGER }
+        PublisherSettings {
+            send_limit: 100_000,
+            send_buffer_bytes: 0,
+            report_subscriptions: false,
+            linger: DEFAULT_LINGER,
+        }
     }
 }
 
@@ -67,6 +75,10 @@ impl Publisher {
             linger: settings.linger,
         };
         let socket = context.socket(kind, limits)?;
+        if settings.send_buffer_bytes > 0 {
+            let bytes = i32::try_from(settings.send_buffer_bytes).unwrap_or(i32::MAX);
+            socket.set_sndbuf(bytes).during("configure")?;
+        }
         let endpoint = bind(&socket, &endpoint.try_into()?)?;
         Ok(Publisher { socket, endpoint })
     }

@@ -10,6 +10,12 @@ use std::time::Duration;
 /// Looks at each incoming message and says whether it may pass; for tests that need loss on purpose.
 pub type Fault = Box<dyn FnMut(&[Frame]) -> bool + Send>;
 
+/// Below this receive limit the kernel's buffer is limited too: by itself it grows to megabytes, which hold
+/// more small messages than any such limit.
+const SMALL_RECEIVE_LIMIT: u32 = 1000;
+/// Bytes of kernel buffer per message of a small receive limit: a batch of a few rows.
+const BUFFER_BYTES_PER_MESSAGE: u32 = 512;
+
 /// How a [`Subscriber`] is set up.
 pub struct SubscriberSettings {
     /// Messages queued here before the publisher's side fills up and it drops. Small values lose on
@@ -58,6 +64,10 @@ impl Subscriber {
             linger: Duration::ZERO,
         };
         let socket = context.socket(zmq::SUB, limits)?;
+        if (1..SMALL_RECEIVE_LIMIT).contains(&settings.receive_limit) {
+            let bytes = settings.receive_limit * BUFFER_BYTES_PER_MESSAGE;
+            socket.set_rcvbuf(i32::try_from(bytes).unwrap_or(i32::MAX)).during("configure")?;
+        }
         let endpoint = endpoint.try_into()?;
         let link = LinkMonitor::attach(context, &socket)?;
         connect(&socket, &endpoint)?;

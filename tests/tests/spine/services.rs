@@ -12,7 +12,8 @@ fn the_order_of_starting_does_not_matter() {
         }
         stack.send_candles("candles.a.b.1m", 10);
         eventually("the rows are in the archive", LATER, || stack.latest("candles.a.b.1m") == 10);
-        let arguments = ["tail", "candles.a.b.1m", "--from", "start", "--until-caught-up", "--format", "json"];
+        let arguments =
+            ["tail", "candles.a.b.1m", "--from", "start", "--until-caught-up", "--format", "json"];
         let lines = stack.run(&arguments);
         assert_eq!(lines.lines().count(), 10, "{lines}");
     }
@@ -52,7 +53,10 @@ fn every_service_tells_operators_how_it_is() {
         let mut config = Proc::new(service).arg("--print-config").spawn();
         assert!(config.wait(SOON).success());
         let printed = config.output();
-        assert!(printed.iter().any(|line| line.contains("journal_live = \"tcp://127.0.0.1:5552\"")), "{printed:?}");
+        assert!(
+            printed.iter().any(|line| line.contains("journal_live = \"tcp://127.0.0.1:5552\"")),
+            "{printed:?}"
+        );
     }
 }
 

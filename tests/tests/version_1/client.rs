@@ -53,7 +53,8 @@ impl OldClient {
         let topic = format!("candles.{source}.{symbol}.{interval}");
         socket.subscribe(&topic).await.unwrap();
         socket.subscribe("watermarks").await.unwrap();
-        let first = tokio::time::timeout(PATIENCE, socket.recv()).await.expect("the engine gives a sign of life");
+        let first =
+            tokio::time::timeout(PATIENCE, socket.recv()).await.expect("the engine gives a sign of life");
         assert_eq!(first.unwrap().get(0).unwrap().as_ref(), b"watermarks");
         socket.unsubscribe("watermarks").await.unwrap();
         Live { socket, topic }
@@ -191,7 +192,9 @@ fn read(bytes: &[u8]) -> v1::Envelope<'_> {
     envelope
 }
 
-fn candles(rows: Option<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<v1::Candle<'_>>>>) -> Vec<Candle> {
+fn candles(
+    rows: Option<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<v1::Candle<'_>>>>,
+) -> Vec<Candle> {
     let row = |c: v1::Candle<'_>| (c.ts_ms(), c.open(), c.high(), c.low(), c.close(), c.volume());
     rows.map(|rows| rows.iter().map(row).collect()).unwrap_or_default()
 }

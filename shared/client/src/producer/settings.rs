@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// Batches of one stream that may be unacknowledged on the wire. Ingestion remembers the last 64 per
 /// producer and stream, so every resend within this window gets its full receipt again.
-pub const DEFAULT_IN_FLIGHT_PER_STREAM: usize = 64;
+pub const DEFAULT_IN_FLIGHT_PER_STREAM: usize = 1024;
 /// Batches that a producer holds over all streams before `send` waits.
-pub const DEFAULT_MAX_BATCHES: usize = 1024;
+pub const DEFAULT_MAX_BATCHES: usize = 4096;
 /// Bytes that a producer holds over all streams before `send` waits: two of the largest messages.
 pub const DEFAULT_MAX_BYTES: usize = 32 << 20;
 /// A reply that takes longer counts as lost: ten times what a synced write takes on a slow disk.
