@@ -137,6 +137,13 @@ impl JournalFollower {
         self.shared.acknowledge(position);
     }
 
+    /// Nothing after `position` is safe here any more. Needed after [`Event::Rewind`] and [`Event::Reset`],
+    /// once what came before them was dealt with: positions are given out anew, and what was acknowledged
+    /// of the lost history must not let the journal retire the new one.
+    pub fn take_back(&self, position: Position) {
+        self.shared.take_back(position);
+    }
+
     /// Asks for the sequencer's view of every stream; the answer is [`JournalEvent::Streams`]. Retried
     /// until it comes. Needed after [`Event::Rewind`], to know which rows are gone.
     pub fn request_streams(&self) {

@@ -93,6 +93,24 @@ fn another_journal_begins_another_archive_and_the_old_one_stays_as_a_file() {
 }
 
 #[test]
+fn what_was_acknowledged_of_another_journal_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = FakeJournal::start(7);
+    journal.write(batches(A, 7, 50, 10));
+    let mut bench = Bench::start(&journal, folder.path());
+    bench.reaches(&key(A), 7, 50);
+    eventually("the acknowledgement", || journal.acknowledged() == 5);
+    journal.replace(9);
+    journal.write([batch(&key(A), 9, 1, 3), batch(&key(A), 9, 4, 6)]);
+    eventually("the new epoch", || {
+        journal.heartbeat();
+        bench.status(&key(A)).watermark.epoch == Epoch(9)
+    });
+    bench.reaches(&key(A), 9, 6);
+    eventually("the acknowledgement", || journal.acknowledged() == 2);
+}
+
+#[test]
 fn rows_retired_before_they_were_read_are_not_claimed() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = FakeJournal::start(7);

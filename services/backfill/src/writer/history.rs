@@ -48,6 +48,7 @@ impl Writer {
                 let removed = self.archive.rewind(keep, from, to, &status.streams)?;
                 tracing::warn!(%from, %to, position = keep.0, rows = removed, "took back what the journal lost");
                 self.meters.rewinds.increment(1);
+                self.follower.take_back(self.archive.position());
                 self.hot.write(|hot| hot.clear(self.archive.position()));
                 self.histories_of = status.epoch;
                 held.into_iter().for_each(|incoming| self.take(incoming));
@@ -80,6 +81,7 @@ impl Writer {
         self.hot.write(|hot| hot.clear(Position::NONE));
         let is_worth_keeping = self.archive.position() != Position::NONE;
         self.archive.reset(to, is_worth_keeping.then_some(retired.as_path()))?;
+        self.follower.take_back(Position::NONE);
         self.histories_of = Epoch::UNSTATED;
         Ok(())
     }

@@ -49,6 +49,10 @@ impl Shared {
         self.acknowledged.fetch_max(position.0, Ordering::Relaxed);
     }
 
+    pub(crate) fn take_back(&self, position: Position) {
+        self.acknowledged.fetch_min(position.0, Ordering::Relaxed);
+    }
+
     pub(crate) fn want_streams(&self) {
         self.streams_wanted.store(true, Ordering::SeqCst);
     }
@@ -72,7 +76,8 @@ pub(crate) struct JournalDialect {
     shared: Arc<Shared>,
     /// (epoch, earliest, latest) as last told.
     watermark: Option<(Epoch, Position, Position)>,
-    acknowledged_told: u64,
+    /// `None`: not told, or not known to have arrived.
+    acknowledged_told: Option<u64>,
     next_acknowledge: MonoTime,
     next_tick: MonoTime,
     own_requests: u64,
@@ -90,7 +95,7 @@ impl JournalDialect {
             begin,
             shared,
             watermark: None,
-            acknowledged_told: 0,
+            acknowledged_told: Some(0),
             next_acknowledge: MonoTime(0),
             next_tick: MonoTime(0),
             own_requests: 0,
@@ -224,7 +229,7 @@ impl Dialect for JournalDialect {
     fn unanswered(&mut self, question: Question<Wish>, _: Failure, _: MonoTime, _: &mut Steps<Self>) {
         match question.asked {
             Asked::Own(Wish::Streams) => self.shared.want_streams(),
-            Asked::Own(Wish::Acknowledge) => self.acknowledged_told = 0,
+            Asked::Own(Wish::Acknowledge) => self.acknowledged_told = None,
             Asked::Status | Asked::Replay { .. } => {}
         }
     }
@@ -248,10 +253,10 @@ impl Dialect for JournalDialect {
             self.wish(Wish::Streams, steps);
         }
         let acknowledged = self.shared.acknowledged.load(Ordering::Relaxed);
-        let news = acknowledged > self.acknowledged_told && !self.follower_id.is_empty();
+        let news = self.acknowledged_told != Some(acknowledged) && !self.follower_id.is_empty();
         if news && now >= self.next_acknowledge {
             self.next_acknowledge = now.after(ACKNOWLEDGE_EVERY);
-            self.acknowledged_told = acknowledged;
+            self.acknowledged_told = Some(acknowledged);
             self.wish(Wish::Acknowledge, steps);
         }
     }
