@@ -56,9 +56,15 @@ impl Followers {
 
     /// Nobody has acknowledged what is not there: after a loss, positions are given out anew.
     pub(crate) fn cap(&mut self, latest: Position) {
-        for follower in self.known.values_mut() {
-            follower.acknowledged = follower.acknowledged.min(latest.0);
+        for follower in self.known.values_mut().filter(|follower| follower.acknowledged > latest.0) {
+            follower.acknowledged = latest.0;
+            self.unsaved = true;
         }
+    }
+
+    /// The newest record that a follower has: so far the journal was, whatever its files say now.
+    pub(crate) fn furthest(&self) -> Position {
+        Position(self.known.values().map(|follower| follower.acknowledged).max().unwrap_or_default())
     }
 
     /// The follower that holds back the most, if there is any.

@@ -42,7 +42,7 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let paths = segment::list(&dir)?;
     let mut followers = Followers::load(&dir)?;
     let recovered = match (meta, paths.is_empty()) {
-        (Some(meta), false) => recover(&options, meta, paths, now)?,
+        (Some(meta), false) => recover(&options, meta, paths, followers.furthest(), now)?,
         (None, false) => {
             return Err(damaged(&dir.join("journal.json"), 0, "it is missing while records are there"));
         }

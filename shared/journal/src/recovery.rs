@@ -52,11 +52,13 @@ pub(crate) struct Recovered {
     pub(crate) recovery: Recovery,
 }
 
-/// Reads `paths` (at least one) and repairs the tail of the last one.
+/// Reads `paths` (at least one) and repairs the tail of the last one. A follower has the record at
+/// `followed`: when that one is not there, whatever took it away took history.
 pub(crate) fn recover(
     options: &Options,
     mut meta: Meta,
     paths: Vec<PathBuf>,
+    followed: Position,
     now: UnixMillis,
 ) -> Result<Recovered, JournalError> {
     let segments = paths.into_iter().map(Segment::open).collect::<Result<Vec<_>, _>>()?;
@@ -68,7 +70,8 @@ pub(crate) fn recover(
     let active = last.writer()?;
     let length = active.metadata().map_err(io_error("look at", &last.path))?.len();
     let scan = last.scan(&active, length)?;
-    let (cut, lost) = judge(last, &active, &scan, length, &meta, options)?;
+    let (cut, lost_power) = judge(last, &active, &scan, length, &meta, options)?;
+    let lost = lost_power || scan.latest < followed;
 
     let left_epoch = lost.then(|| meta.epoch());
     if lost {
@@ -76,7 +79,7 @@ pub(crate) fn recover(
         meta.begin_epoch(now, scan.latest.next());
         meta.store(&options.dir)?;
         tracing::warn!(left = ?left_epoch, epoch = %meta.epoch(), latest = %scan.latest,
-            "power was lost: acknowledged records may be gone, a new epoch begins");
+            %followed, lost_power, "acknowledged records are or may be gone: a new epoch begins");
     }
     if let Some(cut) = &cut {
         active.set_len(cut.offset).map_err(io_error("cut", &last.path))?;

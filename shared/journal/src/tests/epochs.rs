@@ -81,6 +81,27 @@ fn holes_after_a_power_loss_are_cut_and_an_epoch_begins_when_whole_records_were_
 }
 
 #[test]
+fn records_that_a_follower_has_and_the_files_do_not_begin_an_epoch_once() {
+    let dir = journal_of_five(Sync::Os);
+    let opened = reopen(dir.path());
+    opened.journal.acknowledge("archive", Position(4), NOW).unwrap();
+    drop(opened);
+    let path = last_file(dir.path());
+    let length = std::fs::metadata(&path).unwrap().len();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    // Each frame has 50 bytes. The last record nobody had: a tail torn there loses nothing known.
+    file.set_len(length - 10).unwrap();
+    assert_eq!(reopen(dir.path()).recovery.left_epoch, None);
+    file.set_len(length - 60).unwrap();
+    let opened = reopen(dir.path());
+    assert_eq!(opened.recovery.left_epoch, Some(Epoch(NOW.0 as u64)));
+    assert_eq!(opened.appender.next_position(), Position(4));
+    opened.journal.persist_followers().unwrap();
+    drop(opened);
+    assert_eq!(reopen(dir.path()).recovery.left_epoch, None);
+}
+
+#[test]
 fn a_journal_whose_records_are_gone_starts_over_with_a_later_epoch() {
     let dir = journal_of_five(Sync::Os);
     for file in files(dir.path()) {
