@@ -6,9 +6,12 @@ use crate::exit::Outcome;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Live data that arrives exactly once, in order, from where you left off.
+/// The first line of the help.
+const ABOUT: &str = "Live data that arrives exactly once, in order, from where you left off";
+
+/// The program with its flags.
 #[derive(Debug, Parser)]
-#[command(name = "gapless", version, about, arg_required_else_help = true)]
+#[command(name = "gapless", version, about = ABOUT, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     global: Global,

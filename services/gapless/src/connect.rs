@@ -15,6 +15,7 @@ const PROBE: Duration = Duration::from_millis(500);
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Configuration file [default: gapless.toml in the current folder, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "GAPLESS_CONFIG", hide_env_values = true)]
@@ -24,13 +25,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "WHERE", env = "GAPLESS_CONNECT", hide_env_values = true)]
     pub(crate) connect: Option<String>,
     /// Longest wait for a service that does not answer [default: 5s]
-    #[arg(long, global = true, value_name = "DURATION", env = "GAPLESS_PATIENCE")]
+    #[arg(long, global = true, value_name = "DURATION", env = "GAPLESS_PATIENCE", hide_env_values = true)]
     pub(crate) patience: Option<HumanDuration>,
     /// Results as JSON, for machines
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// error, warn, info, debug, trace, or a filter such as info,gapless_follow=debug [default: warn]
-    #[arg(long, global = true, value_name = "LEVEL", env = "GAPLESS_LOG")]
+    #[arg(long, global = true, value_name = "LEVEL", env = "GAPLESS_LOG", hide_env_values = true)]
     pub(crate) log_level: Option<String>,
     /// How log lines on stderr look
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]
@@ -154,10 +155,16 @@ fn require(endpoints: &Endpoints, services: &[Service], patience: Duration) -> R
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    let list: Vec<String> =
-        missing.iter().map(|(service, address)| format!("{service} at {address}")).collect();
-    let service = missing.first().map_or(Service::Backfill, |(service, _)| *service);
-    Err(anyhow::anyhow!("nothing listens for {}\n  {}", list.join(", "), how_to_start(service)))
+    let mut lacking: Vec<Service> = missing.iter().map(|(service, _)| *service).collect();
+    lacking.dedup();
+    let list: Vec<String> = lacking.iter().map(|service| unheard(*service, &missing)).collect();
+    Err(anyhow::anyhow!("nothing listens for {}\n  {}", list.join(", "), how_to_start(&lacking)))
+}
+
+/// A service and the addresses at which it is missing.
+fn unheard(service: Service, missing: &[(Service, &str)]) -> String {
+    let at: Vec<&str> = missing.iter().filter(|(whose, _)| *whose == service).map(|(_, at)| *at).collect();
+    format!("{service} at {}", at.join(" and "))
 }
 
 /// The addresses at which a service is needed.

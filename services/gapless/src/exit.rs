@@ -82,16 +82,18 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         );
     }
     error.chain().find_map(|cause| match cause.downcast_ref::<Error>()? {
-        Error::Unavailable { service, .. } => Some(how_to_start(*service)),
+        Error::Unavailable { service, .. } => Some(how_to_start(&[*service])),
         _ => None,
     })
 }
 
-/// What to do when a service is not there.
-pub(crate) fn how_to_start(service: Service) -> String {
-    format!(
-        "start everything with `gapless up`, or only this with `gapless-{service}`; elsewhere: --connect HOST"
-    )
+/// What to do when services are not there.
+pub(crate) fn how_to_start(missing: &[Service]) -> String {
+    let alone = match missing {
+        [service] => format!(", or only this with `gapless-{service}`"),
+        _ => String::new(),
+    };
+    format!("start everything with `gapless up`{alone}; elsewhere: --connect HOST")
 }
 
 #[cfg(test)]

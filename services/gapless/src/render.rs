@@ -52,6 +52,11 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// `1 row is`, `2 rows are`.
+pub(crate) fn rows_are(number: u64) -> String {
+    if number == 1 { "1 row is".into() } else { format!("{} rows are", count(number)) }
+}
+
 /// How long ago, in one unit.
 pub(crate) fn age(age: Option<Duration>) -> String {
     match age {

@@ -9,7 +9,7 @@ use crate::{render, terminal};
 use anyhow::{Context, Result};
 use gapless::{Batch, Client, Flags, Interval, Numbering, Producer, Rows, Service};
 use gapless_formats::{CandleFile, Price};
-use gapless_service_kit::HumanDuration;
+use gapless_service_kit::{HumanDuration, Shutdown};
 use indicatif::ProgressBar;
 pub(crate) use pace::Pace;
 use pace::Pacer;
@@ -70,6 +70,8 @@ struct Done {
     sent: u64,
     already_there: u64,
     skipped: u64,
+    /// Whether the file's end was reached, rather than a Ctrl-C.
+    complete: bool,
 }
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
@@ -79,10 +81,15 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     let plans: Result<Vec<Plan>> = args.files.iter().map(|file| Plan::of(file, &args)).collect();
     let plans = plans?;
     let client = global.client_of(&[Service::Ingestion])?;
-    let mut done = Vec::new();
+    let shutdown = Shutdown::new();
+    shutdown.on_signals()?;
+    let mut done: Vec<Done> = Vec::new();
     for plan in plans {
+        if shutdown.is_requested() {
+            break;
+        }
         let bar = terminal::bar(0, "rows").with_message(plan.key.topic());
-        let result = replay(&client, plan, &args, &bar);
+        let result = replay(&client, plan, &args, &bar, &shutdown);
         bar.finish_and_clear();
         done.push(result?);
         if let (Some(last), false) = (done.last(), global.json) {
@@ -92,10 +99,13 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     if global.json {
         render::json(&done)?;
     }
-    Ok(Outcome::Good)
+    let stopped =
+        shutdown.is_requested() && (done.len() < args.files.len() || done.iter().any(|d| !d.complete));
+    shutdown.finished();
+    Ok(if stopped { Outcome::Bad } else { Outcome::Good })
 }
 
-fn replay(client: &Client, plan: Plan, args: &Args, bar: &ProgressBar) -> Result<Done> {
+fn replay(client: &Client, plan: Plan, args: &Args, bar: &ProgressBar, shutdown: &Shutdown) -> Result<Done> {
     let producer = client.producer(&plan.producer_id)?;
     let status = producer.status(&plan.key, args.timeout.0)?;
     let mut file = CandleFile::open(&plan.path, &plan.options)?;
@@ -103,6 +113,7 @@ fn replay(client: &Client, plan: Plan, args: &Args, bar: &ProgressBar) -> Result
     let pace = args.rate.map_or(args.pace, |rate| Pace::Rate(rate.into()));
     let mut pacer = Pacer::new(pace);
     bar.inc(already_there);
+    let (mut taken, mut complete) = (already_there, true);
     while let Some(batch) = file.next_batch()? {
         for bad in &batch.bad {
             bar.suspend(|| eprintln!("{bad}"));
@@ -110,9 +121,13 @@ fn replay(client: &Client, plan: Plan, args: &Args, bar: &ProgressBar) -> Result
         if batch.candles.is_empty() {
             continue;
         }
-        if let Some(first) = batch.candles.first() {
-            std::thread::sleep(pacer.wait(first.ts, batch.candles.len() as u64));
+        if let Some(first) = batch.candles.first()
+            && shutdown.wait(pacer.wait(first.ts, batch.candles.len() as u64))
+        {
+            complete = false;
+            break;
         }
+        taken += batch.candles.len() as u64;
         bar.inc(batch.candles.len() as u64);
         let number = Numbering::Explicit(batch.last_row());
         send(&producer, &plan, number, batch.candles, args)?;
@@ -121,10 +136,11 @@ fn replay(client: &Client, plan: Plan, args: &Args, bar: &ProgressBar) -> Result
     Ok(Done {
         file: plan.path.display().to_string(),
         stream: plan.key.topic(),
-        rows: file.rows(),
-        sent: file.rows() - already_there,
+        rows: taken,
+        sent: taken - already_there,
         already_there,
         skipped: file.bad_rows(),
+        complete,
     })
 }
 
@@ -149,15 +165,18 @@ fn parse_price(text: &str) -> Result<Price, String> {
 impl std::fmt::Display for Done {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let count = render::count;
-        write!(f, "{}: {} rows are in {}", self.file, count(self.rows), self.stream)?;
+        write!(f, "{}: {} in {}", self.file, render::rows_are(self.rows), self.stream)?;
         if self.already_there > 0 {
             write!(f, ", {} of them from an earlier run", count(self.already_there))?;
         }
-        if self.sent == 0 && self.already_there > 0 {
+        if self.complete && self.sent == 0 && self.already_there > 0 {
             write!(f, " (--producer-id with another name sends the file again)")?;
         }
+        if !self.complete {
+            write!(f, "; stopped before the file's end, the same command goes on from here")?;
+        }
         if self.skipped > 0 {
-            write!(f, ", {} rows skipped", count(self.skipped))?;
+            write!(f, ", {} skipped", count(self.skipped))?;
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// How they are written [default: by the file's ending, else ndjson]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Who sends; the same name and the same rows again are still sent again
+    /// Who sends [default: a new name each time]; what is sent again is taken again, whatever the name
     #[arg(long, value_name = "ID")]
     producer_id: Option<String>,
     /// Rows of one batch at most; a pipe that pauses sends what is there
@@ -97,7 +97,7 @@ fn summary(global: &Global, topic: &StreamKey, sent: u64, bad: u64) -> Result<()
         return render::json(&serde_json::json!({ "stream": topic.topic(), "sent": sent, "skipped": bad }));
     }
     let skipped = if bad > 0 { format!(", {} skipped", render::count(bad)) } else { String::new() };
-    render::line(format!("{} rows are in the journal of {topic}{skipped}", render::count(sent)))
+    render::line(format!("{} in the journal of {topic}{skipped}", render::rows_are(sent)))
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read + Send>> {

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Beginning of the topics wanted [default: all]
-    #[arg(default_value = "")]
+    #[arg(default_value = "", hide_default_value = true)]
     prefix: String,
 }
 
@@ -129,9 +129,13 @@ fn print(report: &Report) -> Result<()> {
         services.add_row([&line.service, mark, &line.addresses.join(" "), &line.says]);
     }
     render::line(services)?;
-    let missing = report.services.iter().filter(|line| !line.ok).count();
-    if missing == report.services.len() {
-        eprintln!("{}", how_to_start(Service::Ingestion));
+    let lacks = |service: &Service| {
+        report.services.iter().any(|line| !line.ok && line.service == service.to_string())
+    };
+    let missing = [Service::Ingestion, Service::LiveEngine, Service::Backfill].into_iter().filter(lacks);
+    let missing: Vec<Service> = missing.collect();
+    if !missing.is_empty() {
+        eprintln!("{}", how_to_start(&missing));
     }
     if report.streams.is_empty() {
         return Ok(());

@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Beginning of the topics wanted, such as `candles.` [default: all]
-    #[arg(default_value = "")]
+    #[arg(default_value = "", hide_default_value = true)]
     prefix: String,
 }
 

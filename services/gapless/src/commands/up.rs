@@ -22,7 +22,7 @@ const ADMIN: &str = "127.0.0.1:9080";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder of the journal and the archive [default: $XDG_DATA_HOME/gapless or ~/.local/share/gapless]
-    #[arg(long, value_name = "DIR", env = "GAPLESS_DATA")]
+    #[arg(long, value_name = "DIR", env = "GAPLESS_DATA", hide_env_values = true)]
     data: Option<PathBuf>,
     /// What to start with: host (this machine's telemetry), sim (a simulated market), replay:FILE,
     /// or stdin:TOPIC (NDJSON); may be said more than once

@@ -32,7 +32,7 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A stream or the beginning of topics [default: all streams]
-    #[arg(default_value = "", value_name = "TOPIC|PREFIX")]
+    #[arg(default_value = "", hide_default_value = true, value_name = "TOPIC|PREFIX")]
     topic: String,
     /// Also compare this application's DuckDB file (which nobody may have open)
     #[arg(long, value_name = "FILE")]
@@ -164,9 +164,7 @@ fn tell(global: &Global, args: &Args, verdicts: &[Verdict]) -> Result<()> {
     let mut table = render::table(&headings);
     for verdict in verdicts {
         let mut row = vec![verdict.stream.clone(), render::count(verdict.rows), verdict.range.clone()];
-        row.extend(
-            places.iter().map(|place| verdict.digests.get(place).cloned().unwrap_or_else(|| "-".into())),
-        );
+        row.extend(places.iter().map(|place| verdict.digest(*place)));
         row.push(verdict.words());
         table.add_row(row);
     }

@@ -23,6 +23,9 @@ pub(super) struct Verdict {
     pub(super) equal: bool,
     /// Digest of the compared rows in each place; for the live engine its running digest.
     pub(super) digests: BTreeMap<Place, String>,
+    /// The row up to which the live engine's running digest goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) live_at: Option<u64>,
     /// The first rows that differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Difference>,
@@ -40,6 +43,15 @@ pub(super) struct Difference {
 }
 
 impl Verdict {
+    /// The digest in one place, for a table.
+    pub(super) fn digest(&self, place: Place) -> String {
+        match (self.digests.get(&place), self.live_at) {
+            (None, _) => "-".to_owned(),
+            (Some(digest), Some(at)) if place == Place::Live => format!("{digest} at {at}"),
+            (Some(digest), _) => digest.clone(),
+        }
+    }
+
     /// In one cell of a table.
     pub(super) fn words(&self) -> String {
         let mut words = match &self.difference {
@@ -68,6 +80,7 @@ pub(super) fn compare(
         rows: common.len(),
         equal: true,
         digests: BTreeMap::new(),
+        live_at: None,
         difference: None,
         notes: Vec::new(),
     };
@@ -119,7 +132,8 @@ fn compare_live(
     mark: &Watermark,
     verdict: &mut Verdict,
 ) -> Result<()> {
-    verdict.digests.insert(Place::Live, format!("{} at {}", mark.digest, mark.latest));
+    verdict.digests.insert(Place::Live, mark.digest.to_string());
+    verdict.live_at = Some(mark.latest.0);
     let held = holder.blocks(key).map_or(SeqRange::new(Seq::FIRST, Seq::FIRST), |blocks| blocks.range());
     if mark.latest == Seq::NONE {
         return Ok(());
