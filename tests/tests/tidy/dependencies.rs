@@ -1,5 +1,6 @@
 //! Dependencies point one way, and each heavy one lives in one crate.
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, PackageId};
 
@@ -117,4 +118,42 @@ fn reachable(metadata: &Metadata, root: &str) -> BTreeSet<String> {
         }
     }
     seen.into_iter().map(|id| metadata[id].name.to_string()).collect()
+}
+
+#[test]
+fn every_dependency_that_is_named_is_used() {
+    let metadata = workspace();
+    let mut named_by_members = BTreeSet::new();
+    let mut unused = Vec::new();
+    for package in metadata.workspace_packages() {
+        let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+        let text = rust_text(folder.as_std_path());
+        for dependency in &package.dependencies {
+            named_by_members.insert(dependency.name.clone());
+            if !text.contains(&dependency.name.replace('-', "_")) {
+                unused.push(format!("{} names {}", package.name, dependency.name));
+            }
+        }
+    }
+    let manifest = std::fs::read_to_string(metadata.workspace_root.join("Cargo.toml")).unwrap();
+    let section = manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let pinned =
+        section.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
+    let idle = pinned.map(|(name, _)| name).filter(|name| !named_by_members.contains(*name));
+    unused.extend(idle.map(|name| format!("the workspace names {name}")));
+    assert!(unused.is_empty(), "remove what is not used:\n{}", unused.join("\n"));
+}
+
+/// All Rust below `folder`, other packages inside it left out.
+fn rust_text(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.join("Cargo.toml").exists() {
+            text.push_str(&rust_text(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    text
 }
