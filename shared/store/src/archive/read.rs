@@ -21,9 +21,10 @@ const WIDE_ROWS_PER_QUERY: u64 = 1_000;
 /// no more than another: its pages are shorter.
 const SPANS_PER_PAGE: usize = 8;
 
-/// How often a page is read anew because its table was sorted away in the meantime. Each time one of
-/// perhaps two generations has gone, so three in a row means that something else is wrong.
-const TRIES: usize = 4;
+/// How often a page is read anew because a table was sorted away in the meantime. Sorting a table takes
+/// longer than reading a page, so it hardly ever happens twice in a row; the bound only ends what has
+/// another cause.
+const TRIES: usize = 50;
 
 /// Reads pages, directory and watermarks.
 pub struct ArchiveReader {
