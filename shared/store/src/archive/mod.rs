@@ -15,8 +15,8 @@
 //! rows: one flat table took 2.3 ms at 10^5 rows, 8.7 ms at 10^6 and 18 ms at 10^7, and grows on; Parquet
 //! partitions took 6 to 9 ms; partitions as DuckDB tables 2 to 3 ms at 10^6 and at 10^7 rows, and they need
 //! no protocol of their own for files that appear and vanish, so they were chosen. The whole of
-//! [`ArchiveReader::page`]: 1,000 rows take 1.5 ms at 10^6 rows and 1.3 ms at 10^7, 10,000 rows 8.4 ms and
-//! 8.7 ms (`tests/cost.rs` repeats it). Appending and sorting together move 0.3 million rows a second.
+//! [`ArchiveReader::page`]: 1,000 rows take 1.2 ms at 10^6 rows and 1.1 ms at 10^7, 10,000 rows 4.0 ms and
+//! 4.4 ms (`tests/cost.rs` repeats it). Appending and sorting together move 0.5 million rows a second.
 //!
 //! Rows keep epoch, flags, publication time and, on the last row of each published batch, the running
 //! digest: a replayed batch is the published one, and every range can be checked against the sequencer.
