@@ -16,6 +16,11 @@ pub(super) trait Holder {
     /// What it holds of a stream; `None`: nothing.
     fn blocks(&self, key: &StreamKey) -> Option<&Blocks>;
 
+    /// Whether it no longer holds its beginning, so that a quiet stream may be gone from it by right.
+    fn has_retired(&self) -> bool {
+        false
+    }
+
     /// Reads rows again, in order; what is not there is left out.
     fn rows(&mut self, key: &StreamKey, range: SeqRange) -> Result<Vec<Batch>>;
 }

@@ -14,6 +14,7 @@ const PAGE_BYTES: u32 = 4 << 20;
 
 pub(super) struct JournalRows {
     reader: JournalReader,
+    has_retired: bool,
     streams: BTreeMap<StreamKey, Found>,
 }
 
@@ -43,7 +44,7 @@ impl JournalRows {
             bar.set_position(from.0);
         }
         bar.finish_and_clear();
-        Ok(JournalRows { reader, streams })
+        Ok(JournalRows { reader, has_retired: status.earliest > Position::FIRST, streams })
     }
 }
 
@@ -67,6 +68,10 @@ impl Holder for JournalRows {
 
     fn blocks(&self, key: &StreamKey) -> Option<&Blocks> {
         self.streams.get(key).map(|found| &found.blocks)
+    }
+
+    fn has_retired(&self) -> bool {
+        self.has_retired
     }
 
     fn rows(&mut self, key: &StreamKey, range: SeqRange) -> Result<Vec<Batch>> {

@@ -87,6 +87,34 @@ fn what_only_some_hold_is_left_out() {
 }
 
 #[test]
+fn a_stream_that_the_journal_has_retired_is_no_difference() {
+    struct Retired(bool);
+    impl Holder for Retired {
+        fn place(&self) -> Place {
+            Place::Journal
+        }
+        fn keys(&self) -> Vec<StreamKey> {
+            Vec::new()
+        }
+        fn blocks(&self, _: &StreamKey) -> Option<&Blocks> {
+            None
+        }
+        fn has_retired(&self) -> bool {
+            self.0
+        }
+        fn rows(&mut self, _: &StreamKey, _: SeqRange) -> Result<Vec<Batch>> {
+            Ok(Vec::new())
+        }
+    }
+    for has_retired in [true, false] {
+        let mut holders: [Box<dyn Holder>; 2] =
+            [Box::new(Retired(has_retired)), memory(Place::Archive, 1, 100, 10, &[], &[])];
+        let verdict = compare(&key(), &mut holders, None).unwrap();
+        assert_eq!(verdict.equal, has_retired, "{verdict:?}");
+    }
+}
+
+#[test]
 fn names_the_first_rows_with_other_values() {
     let mut holders = [
         memory(Place::Journal, 1, 5_000, 100, &[], &[]),
