@@ -31,7 +31,11 @@ impl Journal {
         self.persist_followers()?;
         let mut retired = Retired::default();
         while let Some((segment, bytes, last)) = self.take_retirable(now, &mut retired.held_by) {
-            std::fs::remove_file(&segment.path).map_err(io_error("remove", &segment.path))?;
+            if let Err(error) = std::fs::remove_file(&segment.path) {
+                let failed = io_error("remove", &segment.path)(error);
+                self.put_back(segment, bytes);
+                return Err(failed);
+            }
             // One by one, so that a power loss never leaves a hole.
             atomic_file::sync_dir(&self.shared.dir)?;
             retired = Retired {
@@ -63,6 +67,13 @@ impl Journal {
         }
         log.sealed_bytes -= bytes;
         log.segments.pop_front().map(|segment| (segment, bytes, last))
+    }
+
+    /// A segment whose file stays, stays in the log: to retire the next one would leave a hole before it.
+    fn put_back(&self, segment: Arc<Segment>, bytes: u64) {
+        let mut log = self.shared.log();
+        log.sealed_bytes += bytes;
+        log.segments.push_front(segment);
     }
 }
 

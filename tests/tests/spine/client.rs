@@ -4,6 +4,7 @@ use gapless::{Batch, Event, From, Rows, StreamReport, Subscription, Subscription
 use gapless_store::AppStore;
 use gapless_tests::{FileCandle, LATER, Stack};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,30 @@ pub(crate) struct Received {
 /// Follows `topic` from its start on a thread of its own until `count` rows are there.
 pub(crate) fn follow(builder: SubscriptionBuilder, topic: &str, count: usize) -> JoinHandle<Received> {
     let subscription = builder.stream(topic).from(From::Start).start().unwrap();
-    std::thread::spawn(move || receive(subscription, count))
+    std::thread::spawn(move || receive(subscription, count, |_| {}))
 }
 
-fn receive(mut subscription: Subscription, count: usize) -> Received {
+/// The same by a reader that stops once it has `pause_at` rows, says so, and waits until it is told to go on.
+pub(crate) fn follow_with_a_pause(
+    builder: SubscriptionBuilder,
+    topic: &str,
+    count: usize,
+    pause_at: usize,
+    (paused, go_on): (Sender<()>, Receiver<()>),
+) -> JoinHandle<Received> {
+    let subscription = builder.stream(topic).from(From::Start).start().unwrap();
+    std::thread::spawn(move || {
+        let pause = |rows| {
+            if rows == pause_at {
+                paused.send(()).unwrap();
+                go_on.recv_timeout(LATER).expect("the test says when to go on");
+            }
+        };
+        receive(subscription, count, pause)
+    })
+}
+
+fn receive(mut subscription: Subscription, count: usize, between: impl Fn(usize)) -> Received {
     let deadline = Instant::now() + LATER;
     let (mut rows, mut epochs) = (Vec::with_capacity(count), Vec::new());
     while rows.len() < count {
@@ -32,6 +53,7 @@ fn receive(mut subscription: Subscription, count: usize) -> Received {
                     epochs.push(batch.epoch.0);
                 }
                 rows.extend(candles(batch));
+                between(rows.len());
             }
             Some(event @ (Event::Truncated { .. } | Event::Rewind { .. } | Event::Reset { .. })) => {
                 panic!("nothing was lost for good, and yet: {event:?}");
@@ -39,7 +61,12 @@ fn receive(mut subscription: Subscription, count: usize) -> Received {
             Some(_) | None => {}
         }
     }
-    let report = subscription.status().remove(0);
+    // That a gap is healed is told after its last row.
+    let mut report = subscription.status().remove(0);
+    while report.gaps.healed < report.gaps.found && Instant::now() < deadline {
+        subscription.next_timeout(Duration::from_millis(100)).unwrap();
+        report = subscription.status().remove(0);
+    }
     Received { rows, epochs, report }
 }
 
