@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// Batches of one stream that may be unacknowledged on the wire. Ingestion remembers the last 64 per
-/// producer and stream, so every resend within this window gets its full receipt again.
+/// Batches of one stream that may be unacknowledged on the wire: enough to keep ingestion busy with batches
+/// of one row. A resend is harmless whatever its age; ingestion remembers the places of the last 64 batches
+/// per producer and stream, so the receipt of an older one that was already there has no sequences.
 pub const DEFAULT_IN_FLIGHT_PER_STREAM: usize = 1024;
 /// Batches that a producer holds over all streams before `send` waits.
 pub const DEFAULT_MAX_BATCHES: usize = 4096;
