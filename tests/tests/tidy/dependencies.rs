@@ -8,13 +8,13 @@ use crate::layout::workspace;
 
 /// Who may lean on whom: only on a lower layer. Services share one, so they cannot link each other.
 const LAYERS: [(u8, &[&str]); 9] = [
-    (0, &["gapless-model"]),
+    (0, &["gapless-model", "gapless-disk", "gapless-planted"]),
     (1, &["gapless-wire", "gapless-protocol"]),
-    (2, &["gapless-journal", "gapless-transport", "gapless-store", "gapless-formats"]),
+    (2, &["gapless-journal", "gapless-checkpoint", "gapless-transport", "gapless-store", "gapless-formats"]),
     (3, &["gapless-follow"]),
     (4, &["gapless", "gapless-service-kit"]),
-    (5, &["gapless-ingestion", "gapless-live-engine", "gapless-backfill"]),
-    (6, &["gapless-cli"]),
+    (5, &["gapless-ingestion", "gapless-live-engine", "gapless-backfill", "gapless-snapshot-writer"]),
+    (6, &["gapless-cli", "gapless-sim"]),
     (7, &["gapless-tests"]),
     (7, &["gapless-wasm-probe"]),
 ];
@@ -28,8 +28,10 @@ const HEAVY: [(&str, &str); 4] = [
 ];
 
 /// Everything that the pure crates may build from: plain computation.
-const PURE: [(&str, &[&str]); 2] =
-    [("gapless-model", &["thiserror", "xxhash-rust"]), ("gapless-protocol", &["gapless-model", "thiserror"])];
+const PURE: [(&str, &[&str]); 2] = [
+    ("gapless-model", &["thiserror", "xxhash-rust"]),
+    ("gapless-protocol", &["gapless-model", "gapless-planted", "thiserror"]),
+];
 
 /// The package of the tests may use anything to look from outside.
 const TESTS: &str = "gapless-tests";

@@ -1,0 +1,53 @@
+//! Files that are either the old or the new one, never half of one.
+
+use crate::{Disk, DiskFile};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+const PREFIX: &str = ".new-";
+const SUFFIX: &str = ".tmp";
+
+/// Puts `parts`, one after the other, into the file `name` in `dir`; bytes and name are durable when this
+/// returns. A folder has one writer: the name on the way is made from `name`.
+///
+/// # Errors
+/// When a step fails; then the file is the old one, or the new one that may not be durable yet.
+pub fn write_atomically(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    parts: &[&[u8]],
+) -> io::Result<Arc<dyn DiskFile>> {
+    let new = dir.join(format!("{PREFIX}{name}{SUFFIX}"));
+    let written = fill(disk, &new, parts).and_then(|file| {
+        disk.rename(&new, &dir.join(name))?;
+        Ok(file)
+    });
+    let file = match written {
+        Ok(file) => file,
+        Err(error) => {
+            // What is left is removed by whoever opens the folder next.
+            let _ = disk.remove(&new);
+            return Err(error);
+        }
+    };
+    disk.sync_dir(dir)?;
+    Ok(file)
+}
+
+/// Whether a file of this name is what a killed [`write_atomically`] left: it may be removed.
+pub fn is_leftover(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+fn fill(disk: &dyn Disk, path: &Path, parts: &[&[u8]]) -> io::Result<Arc<dyn DiskFile>> {
+    let file = disk.create(path)?;
+    let mut offset = 0;
+    for part in parts {
+        file.write_all_at(part, offset)?;
+        offset += part.len() as u64;
+    }
+    file.sync()?;
+    Ok(file)
+}
