@@ -93,9 +93,12 @@ fn watermarks_tell_of_every_stream_in_one_message() {
 #[test]
 fn derived_bars_become_rows_of_an_ordinary_stream() {
     let ingestion = FakeIngestion::new();
-    ingestion.accept(&rows("A", 0, 7));
+    ingestion.accept(&rows("A", 0, 4));
     let engine = Running::start(&ingestion);
     let mut live = engine.subscribe("candles.");
+    // No bar is closed yet: one that is published before the subscriber joined would be its history.
+    joined(&mut live, TOPIC);
+    ingestion.accept(&rows("A", 4, 3));
     next_batch(&mut live, DERIVED, |batch| batch.start == Seq(1) && batch.rows.len() == 1);
     ingestion.accept(&rows("A", 7, 10));
     let (_, batch) = next_batch(&mut live, DERIVED, |batch| batch.start == Seq(2) && !batch.rows.is_empty());
