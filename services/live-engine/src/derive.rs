@@ -23,13 +23,13 @@ pub use rule::{Rule, RuleError, RuleText};
 
 /// The bar of a derived stream that is not closed yet.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Forming {
+pub struct Forming {
     /// The derived stream.
-    pub(crate) key: StreamKey,
+    pub key: StreamKey,
     /// The bar so far.
-    pub(crate) candle: Candle,
+    pub candle: Candle,
     /// Marks of the rows in it.
-    pub(crate) flags: Flags,
+    pub flags: Flags,
 }
 
 /// Bars that one batch closed.
@@ -54,7 +54,7 @@ struct Target {
 
 /// Derives all streams that the rules ask for.
 #[derive(Debug)]
-pub(crate) struct Deriver {
+pub struct Deriver {
     rules: Vec<Rule>,
     /// By source stream; empty for one that nothing is derived from.
     targets: HashMap<StreamIndex, Vec<Target>>,
@@ -68,12 +68,12 @@ impl Deriver {
     }
 
     /// The bars that are not closed yet, by topic.
-    pub(crate) fn forming(&self) -> &BTreeMap<Arc<str>, Forming> {
+    pub fn forming(&self) -> &BTreeMap<Arc<str>, Forming> {
         &self.forming
     }
 
     /// Rows that came after their bar was closed.
-    pub(crate) fn late_rows(&self) -> u64 {
+    pub fn late_rows(&self) -> u64 {
         self.late_rows
     }
 

@@ -21,15 +21,17 @@ enum Phase {
 
 /// The engine's limits.
 #[derive(Debug, Clone)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Rows kept per stream.
-    pub(crate) window_rows: usize,
+    pub window_rows: usize,
     /// The most streams.
-    pub(crate) max_streams: usize,
+    pub max_streams: usize,
 }
 
+/// The fold of one journal partition: current state, bars that are forming, and derived batches on their
+/// way to ingestion.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     pub(crate) state: State,
     pub(crate) deriver: Deriver,
     pub(crate) outbox: Outbox,
@@ -39,21 +41,22 @@ pub(crate) struct Engine {
 
 /// What a record means for the outside.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Folded {
-    pub(crate) stream: StreamIndex,
+pub struct Folded {
+    /// The stream that it belongs to.
+    pub stream: StreamIndex,
     /// Whether the stream was not known before.
-    pub(crate) is_new: bool,
+    pub is_new: bool,
     /// Whether it is to be published.
-    pub(crate) publish: bool,
+    pub publish: bool,
     /// Rows that the engine derived and now finds in the journal.
-    pub(crate) derived_rows: u64,
+    pub derived_rows: u64,
     /// What is wrong with it.
-    pub(crate) mismatch: Option<Mismatch>,
+    pub mismatch: Option<Mismatch>,
 }
 
 impl Engine {
     /// An engine that has read nothing. `before` is the one that it replaces, if any.
-    pub(crate) fn new(limits: &Limits, rules: &[Rule], before: Option<&Engine>) -> Engine {
+    pub fn new(limits: &Limits, rules: &[Rule], before: Option<&Engine>) -> Engine {
         Engine {
             state: State::new(limits.window_rows, limits.max_streams),
             deriver: Deriver::new(rules.to_vec()),
@@ -63,13 +66,33 @@ impl Engine {
         }
     }
 
+    /// Every stream as of the last record.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The bars that are forming.
+    pub fn deriver(&self) -> &Deriver {
+        &self.deriver
+    }
+
+    /// Derived batches that are not in the journal yet.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// The same, to send them and to tell what became of them.
+    pub fn outbox_mut(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
     /// Whether records are published.
-    pub(crate) fn is_live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.phase == Phase::Live
     }
 
     /// Folds a record in; `None` when it would open one stream too many.
-    pub(crate) fn handle_record(&mut self, record: &JournalRecord, batch: &Batch) -> Option<Folded> {
+    pub fn handle_record(&mut self, record: &JournalRecord, batch: &Batch) -> Option<Folded> {
         let publish = self.is_live();
         let Some(applied) = self.state.apply(record.position, record.epoch, batch) else {
             self.reach(record.position);
@@ -91,7 +114,7 @@ impl Engine {
     }
 
     /// The journal says how far it is.
-    pub(crate) fn handle_watermark(&mut self, epoch: Epoch, earliest: Position, latest: Position) {
+    pub fn handle_watermark(&mut self, epoch: Epoch, earliest: Position, latest: Position) {
         self.state.hear_epoch(epoch);
         if let Phase::Reading { until: None } = self.phase {
             let is_empty = earliest > latest;
@@ -102,12 +125,12 @@ impl Engine {
     }
 
     /// Records up to this one are retired: history ends without them.
-    pub(crate) fn handle_truncated(&mut self, last: Position) {
+    pub fn handle_truncated(&mut self, last: Position) {
         self.reach(last);
     }
 
     /// Everything that the journal has was read, or given up as retired.
-    pub(crate) fn handle_caught_up(&mut self) {
+    pub fn handle_caught_up(&mut self) {
         self.go_live();
     }
 

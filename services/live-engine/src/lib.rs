@@ -24,6 +24,7 @@
 mod answer;
 mod args;
 mod config;
+pub mod core;
 mod courier;
 mod derive;
 mod engine;

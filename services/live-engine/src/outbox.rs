@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 /// The name under which the engine of partition 0 sends.
-pub(crate) const PRODUCER_ID: &str = "engine.0";
+pub const PRODUCER_ID: &str = "engine.0";
 /// Batches in flight over all derived streams: enough to keep ingestion's groups filled.
 const MAX_IN_FLIGHT: usize = 64;
 /// How long an acknowledgement may take before the batch is sent again.
@@ -27,36 +27,56 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// One derived batch, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Send {
+pub struct Send {
     /// To be named in the answer.
-    pub(crate) id: u64,
-    pub(crate) producer_sequence: u64,
-    pub(crate) previous_producer_sequence: u64,
-    pub(crate) batch: Batch,
+    pub id: u64,
+    /// Its number: the journal position that closed its bars.
+    pub producer_sequence: u64,
+    /// The number before it; its own when there is none.
+    pub previous_producer_sequence: u64,
+    /// Its rows, not sequenced.
+    pub batch: Batch,
 }
 
 /// What ingestion answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// It is in the journal.
     Accepted,
     /// It does not follow the last number that was taken.
-    Conflict { expected_previous: u64 },
+    Conflict {
+        /// The last number that ingestion took of this stream; 0: none.
+        expected_previous: u64,
+    },
     /// Not now.
-    Later { after: Duration },
+    Later {
+        /// How long to wait at least.
+        after: Duration,
+    },
     /// Never: ingestion will not take these rows.
-    Refused { code: u32 },
+    Refused {
+        /// Its error code.
+        code: u32,
+    },
 }
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// Its rows are in the journal.
-    Accepted { rows: u64 },
+    Accepted {
+        /// How many that are.
+        rows: u64,
+    },
     /// It will be sent again.
     Again,
     /// It was given up.
-    GivenUp { rows: u64, code: u32 },
+    GivenUp {
+        /// How many rows are lost.
+        rows: u64,
+        /// The error code of the refusal.
+        code: u32,
+    },
     /// Nobody waits for this answer.
     Stale,
 }
@@ -97,7 +117,7 @@ struct Lane {
 
 /// All derived streams' queues.
 #[derive(Debug)]
-pub(crate) struct Outbox {
+pub struct Outbox {
     lanes: HashMap<StreamKey, Lane>,
     /// Lanes that may have something to send.
     ready: BTreeSet<StreamKey>,
@@ -125,12 +145,17 @@ impl Outbox {
     }
 
     /// Batches that are not in the journal yet.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether the journal has all of them.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The record that the oldest of them comes from.
-    pub(crate) fn oldest(&self) -> Option<Position> {
+    pub fn oldest(&self) -> Option<Position> {
         self.lanes.values().filter_map(|lane| lane.queue.front()).map(|head| head.position).min()
     }
 
@@ -168,7 +193,7 @@ impl Outbox {
     }
 
     /// The next batch to send.
-    pub(crate) fn poll_send(&mut self, now: MonoTime) -> Option<Send> {
+    pub fn poll_send(&mut self, now: MonoTime) -> Option<Send> {
         if !self.is_open || self.flights.len() >= MAX_IN_FLIGHT {
             return None;
         }
@@ -187,7 +212,7 @@ impl Outbox {
     }
 
     /// Ingestion answered.
-    pub(crate) fn handle_reply(&mut self, id: u64, reply: Reply, now: MonoTime) -> Outcome {
+    pub fn handle_reply(&mut self, id: u64, reply: Reply, now: MonoTime) -> Outcome {
         let Some(key) = self.flights.remove(&id) else { return Outcome::Stale };
         let Some(lane) = self.lanes.get_mut(&key) else { return Outcome::Stale };
         let Stage::InFlight { position, deadline, .. } = lane.stage else { return Outcome::Stale };
@@ -223,7 +248,7 @@ impl Outbox {
     }
 
     /// Time-outs and waits that are over; how many batches are sent again because nobody answered.
-    pub(crate) fn handle_timeout(&mut self, now: MonoTime) -> usize {
+    pub fn handle_timeout(&mut self, now: MonoTime) -> usize {
         let mut unanswered = 0;
         while let Some((due, key)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
             self.timers.remove(&(due, key.clone()));
@@ -243,7 +268,7 @@ impl Outbox {
     }
 
     /// When [`Outbox::handle_timeout`] wants to be called.
-    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
+    pub fn poll_timeout(&self) -> Option<MonoTime> {
         self.timers.first().map(|(due, _)| *due)
     }
 

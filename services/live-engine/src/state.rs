@@ -16,35 +16,56 @@ pub(crate) use page::PageEntry;
 
 /// Number of a stream in one [`State`], in the order of appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct StreamIndex(pub(crate) u32);
+pub struct StreamIndex(pub u32);
 
 /// What is known of one stream.
 #[derive(Debug, Clone)]
-pub(crate) struct StreamState {
-    pub(crate) key: StreamKey,
+pub struct StreamState {
+    /// Which stream.
+    pub key: StreamKey,
     /// The topic as text, made once.
-    pub(crate) topic: Arc<str>,
-    pub(crate) latest: Seq,
-    pub(crate) latest_ts: UnixNanos,
+    pub topic: Arc<str>,
+    /// Its last row; [`Seq::NONE`] when it has none.
+    pub latest: Seq,
+    /// Time of that row.
+    pub latest_ts: UnixNanos,
     /// Running digest up to `latest`.
-    pub(crate) digest: Digest,
+    pub digest: Digest,
     /// Marks of the last batch; its watermarks repeat them, since a screen shows "simulated" always.
-    pub(crate) flags: Flags,
+    pub flags: Flags,
     window: Window,
 }
 
 /// A record that does not follow from the records before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Mismatch {
+pub enum Mismatch {
+    /// Rows of its stream are missing before it, or it repeats some.
     #[error("{topic}: a record begins at sequence {found}, expected {expected}")]
-    Sequence { topic: Arc<str>, expected: Seq, found: Seq },
+    Sequence {
+        /// The stream.
+        topic: Arc<str>,
+        /// The sequence after the last known row.
+        expected: Seq,
+        /// The sequence of the record's first row.
+        found: Seq,
+    },
+    /// Its rows, or rows before them, are not the ones that were sequenced.
     #[error("{topic}: the digest up to sequence {at} is {found}, the record states {stated}")]
-    Digest { topic: Arc<str>, at: Seq, found: Digest, stated: Digest },
+    Digest {
+        /// The stream.
+        topic: Arc<str>,
+        /// The record's last row.
+        at: Seq,
+        /// What the rows give.
+        found: Digest,
+        /// What the record says.
+        stated: Digest,
+    },
 }
 
 /// All streams as of one journal position.
 #[derive(Debug)]
-pub(crate) struct State {
+pub struct State {
     window_rows: usize,
     max_streams: usize,
     epoch: Epoch,
@@ -62,6 +83,7 @@ pub(crate) struct Applied {
     pub(crate) is_new: bool,
     /// Whether rows before this batch are unknown here: the journal's beginning is retired.
     pub(crate) is_partial: bool,
+    /// What is wrong with the record.
     pub(crate) mismatch: Option<Mismatch>,
 }
 
@@ -79,24 +101,32 @@ impl State {
     }
 
     /// The journal's epoch, which is that of every stream's watermark.
-    pub(crate) fn epoch(&self) -> Epoch {
+    pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
     /// The last record that was folded in.
-    pub(crate) fn position(&self) -> Position {
+    pub fn position(&self) -> Position {
         self.position
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many streams there are.
+    pub fn len(&self) -> usize {
         self.streams.len()
     }
 
-    pub(crate) fn get(&self, stream: StreamIndex) -> Option<&StreamState> {
+    /// Whether there is no stream yet.
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    /// One stream.
+    pub fn get(&self, stream: StreamIndex) -> Option<&StreamState> {
         self.streams.get(stream.0 as usize)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (StreamIndex, &StreamState)> {
+    /// All streams, in the order of appearance.
+    pub fn iter(&self) -> impl Iterator<Item = (StreamIndex, &StreamState)> {
         (0..).map(StreamIndex).zip(&self.streams)
     }
 
@@ -141,7 +171,7 @@ impl State {
     }
 
     /// How far a stream is.
-    pub(crate) fn watermark(&self, stream: &StreamState) -> Watermark {
+    pub fn watermark(&self, stream: &StreamState) -> Watermark {
         Watermark {
             epoch: self.epoch,
             earliest: Seq::NONE,
@@ -187,14 +217,14 @@ impl StreamState {
     }
 
     /// Its last rows as a batch; `None` when none are kept.
-    pub(crate) fn window(&self, epoch: Epoch) -> Option<Batch> {
+    pub fn window(&self, epoch: Epoch) -> Option<Batch> {
         let rows = self.window.rows()?;
         let start = Seq(self.latest.next().0.saturating_sub(rows.len() as u64));
         Some(Batch { start, rows, ..self.watermark_batch(epoch, 0) })
     }
 
     /// A batch without rows that states where the stream ends.
-    pub(crate) fn watermark_batch(&self, epoch: Epoch, ts_publish_us: i64) -> Batch {
+    pub fn watermark_batch(&self, epoch: Epoch, ts_publish_us: i64) -> Batch {
         Batch {
             key: self.key.clone(),
             epoch,
