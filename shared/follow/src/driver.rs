@@ -1,110 +1,26 @@
-//! The dull loop: one thread, two sockets, any number of coordinators.
+//! The dull loop: one thread, two sockets, one [`Machine`].
 //!
-//! A [`Dialect`] says what the frames mean and how a request is written; everything it wants done comes
-//! out as [`Step`]s, so that it needs no socket and no clock. The driver never decides anything about a
-//! log: it moves inputs and outputs between sockets, coordinators and the application's channel.
+//! It moves bytes between the sockets, the machine and the application's channel, and decides nothing.
 
 use crate::Clock;
-use crate::exchange::{Answer, Asked, Exchange, Question, REPLIES_PER_TURN};
-use crate::logs::Logs;
+use crate::dialect::Dialect;
+use crate::machine::{Doing, Machine};
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
-use gapless_model::{MonoTime, SeqRange};
-use gapless_protocol::{
-    Begin, Chunk, Coordinator, Event, Failure, Input, LogStatus, Output, RequestId, Settings, Source,
-};
-use gapless_transport::{Frame, Sent, Subscriber, TransportError, WakeReceiver, wait_any};
-use gapless_wire::Message;
-use std::collections::VecDeque;
+use gapless_transport::{Requester, Sent, Subscriber, TransportError, WakeReceiver, wait_any};
 
 /// Live messages read per turn, so that replies and timers are never kept waiting for long.
 const LIVE_PER_TURN: usize = 256;
-
-/// Something that a dialect wants done.
-pub(crate) enum Step<D: Dialect + ?Sized> {
-    /// Follow a new log, whose status may be known already.
-    Open { log: u32, begin: Begin, status: Option<LogStatus> },
-    /// Tell a log's coordinator.
-    Input { log: u32, input: Input<D::Payload> },
-    /// Ask the replay side.
-    Ask(Question<D::Question>),
-    /// Tell the application.
-    Tell(D::Event),
-    /// Subscribe to a topic or a prefix of topics.
-    Subscribe(String),
-}
-
-/// Steps in the order in which they are to be done.
-pub(crate) type Steps<D> = VecDeque<Step<D>>;
-
-/// What the frames of one kind of log mean.
-pub(crate) trait Dialect: Send + 'static {
-    /// What a chunk carries.
-    type Payload: Send;
-    /// What a follower of this kind asks for itself.
-    type Question: Clone + Send + std::fmt::Debug;
-    /// What the application gets.
-    type Event: Send;
-
-    /// Called once, first.
-    fn start(&mut self, now: MonoTime, steps: &mut Steps<Self>);
-    /// A live message; it has at least one frame.
-    fn hear(&mut self, frames: &[Frame], steps: &mut Steps<Self>);
-    /// How to ask; `Err` when this server cannot be asked that. Marks how it was asked.
-    fn write(&mut self, question: &mut Question<Self::Question>, now: MonoTime) -> Result<Message, Failure>;
-    /// The answer to a question.
-    fn answer(
-        &mut self,
-        question: Question<Self::Question>,
-        answer: Message,
-        now: MonoTime,
-        steps: &mut Steps<Self>,
-    );
-    /// A question of the follower itself came to nothing.
-    fn unanswered(
-        &mut self,
-        question: Question<Self::Question>,
-        failure: Failure,
-        now: MonoTime,
-        steps: &mut Steps<Self>,
-    );
-    /// Rows to hand over.
-    fn deliver(
-        &mut self,
-        log: u32,
-        chunk: Chunk<Self::Payload>,
-        wanted: SeqRange,
-        source: Source,
-    ) -> Self::Event;
-    /// Something to tell.
-    fn event(&mut self, log: u32, event: Event) -> Option<Self::Event>;
-    /// A log was touched.
-    fn touched(&mut self, log: u32);
-    /// The time of [`Dialect::poll_timeout`] has come. `room` is how many events the application's
-    /// channel takes without waiting.
-    fn handle_timeout(
-        &mut self,
-        now: MonoTime,
-        logs: &Logs<Self::Payload>,
-        room: usize,
-        steps: &mut Steps<Self>,
-    );
-    /// When [`Dialect::handle_timeout`] wants to be called.
-    fn poll_timeout(&self) -> Option<MonoTime>;
-}
+/// Replies read per turn: a page of rows each, so that live data is not kept waiting.
+const REPLIES_PER_TURN: usize = 8;
 
 pub(crate) struct Driver<D: Dialect> {
-    pub(crate) dialect: D,
-    pub(crate) settings: Settings,
+    pub(crate) machine: Machine<D>,
     pub(crate) live: Subscriber,
-    pub(crate) exchange: Exchange<D::Question>,
+    pub(crate) requester: Requester,
     pub(crate) wake: WakeReceiver,
     pub(crate) out: Sender<D::Event>,
     pub(crate) stop: Receiver<()>,
     pub(crate) clock: Clock,
-    pub(crate) logs: Logs<D::Payload>,
-    pub(crate) steps: Steps<D>,
-    /// Whether the live socket is connected, once that is known.
-    pub(crate) link: Option<bool>,
     pub(crate) stopped: bool,
 }
 
@@ -117,7 +33,7 @@ impl<D: Dialect> Driver<D> {
     }
 
     fn follow(&mut self) -> Result<(), TransportError> {
-        self.dialect.start(self.clock.now(), &mut self.steps);
+        self.machine.start(self.clock.now());
         self.work()?;
         while !self.is_stopped() {
             let more = self.turn()?;
@@ -143,12 +59,8 @@ impl<D: Dialect> Driver<D> {
 
     fn read_replies(&mut self) -> Result<bool, TransportError> {
         for _ in 0..REPLIES_PER_TURN {
-            let now = self.clock.now();
-            let Some(Answer { question, envelope }) = self.exchange.receive(now)? else { return Ok(false) };
-            match envelope {
-                Some(envelope) => self.dialect.answer(question, envelope.message, now, &mut self.steps),
-                None => self.fail(question, Failure::Corrupt),
-            }
+            let Some(reply) = self.requester.try_receive()? else { return Ok(false) };
+            self.machine.handle_reply(&reply, self.clock.now());
             self.work()?;
         }
         Ok(true)
@@ -160,7 +72,7 @@ impl<D: Dialect> Driver<D> {
                 return Ok(false);
             }
             let Some(frames) = self.live.try_receive()? else { return Ok(false) };
-            self.dialect.hear(&frames, &mut self.steps);
+            self.machine.handle_live(&frames, self.clock.now());
             self.work()?;
         }
         Ok(true)
@@ -168,162 +80,47 @@ impl<D: Dialect> Driver<D> {
 
     fn watch_link(&mut self) -> Result<(), TransportError> {
         let Some(is_up) = self.live.link_change()? else { return Ok(()) };
-        self.link = Some(is_up);
-        for log in self.logs.numbers() {
-            self.steps.push_back(Step::Input { log, input: link_input(is_up) });
-        }
+        self.machine.handle_link(is_up, self.clock.now());
         self.work()
     }
 
     fn run_timers(&mut self) -> Result<(), TransportError> {
-        let now = self.clock.now();
-        for question in self.exchange.expire(now)? {
-            self.fail(question, Failure::NoReply);
-        }
-        self.work()?;
-        while let Some(log) = self.logs.pop_due(now) {
-            self.drain(log)?;
-            self.work()?;
-        }
-        if self.dialect.poll_timeout().is_some_and(|due| due <= now) {
-            let room = self.out.capacity().unwrap_or(0).saturating_sub(self.out.len());
-            self.dialect.handle_timeout(now, &self.logs, room, &mut self.steps);
-            self.work()?;
-        }
-        Ok(())
+        let room = self.out.capacity().unwrap_or(0).saturating_sub(self.out.len());
+        self.machine.handle_timeout(room, self.clock.now());
+        self.work()
     }
 
     fn wait(&mut self, more: bool) -> Result<(), TransportError> {
         if more || self.stopped {
             return Ok(());
         }
-        let due = [self.logs.next_due(), self.exchange.next_expiry(), self.dialect.poll_timeout()];
-        let timeout = due.into_iter().flatten().min().map(|due| due.since(self.clock.now()));
+        let timeout = self.machine.poll_timeout().map(|due| due.since(self.clock.now()));
         let sources = [
             gapless_transport::Source::Subscriber(&self.live),
-            gapless_transport::Source::Requester(self.exchange.requester()),
+            gapless_transport::Source::Requester(&self.requester),
             gapless_transport::Source::Wake(&self.wake),
         ];
         wait_any(sources, timeout).map(drop)
     }
 
-    /// Does all steps, and those that follow from them, in order.
+    /// Does what the machine wants until it wants nothing more.
     fn work(&mut self) -> Result<(), TransportError> {
-        loop {
-            if let Some(step) = self.steps.pop_front() {
-                self.step(step)?;
-            } else if let Some(question) = self.exchange.next_held() {
-                let (log, request) = (question.owner, question.request);
-                if !matches!(question.asked, Asked::Own(_)) {
-                    self.logs.input(log, Input::Sent { request }, self.clock.now());
-                }
-                self.send(question)?;
-                self.drain(log)?;
-            } else {
-                return Ok(());
-            }
-        }
-    }
-
-    fn step(&mut self, step: Step<D>) -> Result<(), TransportError> {
-        match step {
-            Step::Open { log, begin, status } => {
-                let now = self.clock.now();
-                let coordinator = Coordinator::new(self.settings.clone(), begin, fastrand::u64(..), now);
-                self.logs.open(log, coordinator);
-                if let Some(is_up) = self.link {
-                    self.logs.input(log, link_input(is_up), now);
-                }
-                if let Some(status) = status {
-                    let input = Input::Status { request: RequestId::UNSOLICITED, status };
-                    self.logs.input(log, input, now);
-                }
-                self.drain(log)
-            }
-            Step::Input { log, input } => {
-                self.logs.input(log, input, self.clock.now());
-                self.dialect.touched(log);
-                self.drain(log)
-            }
-            Step::Ask(question) => self.ask(question),
-            Step::Tell(event) => {
-                self.emit(event);
-                Ok(())
-            }
-            Step::Subscribe(topic) => self.live.subscribe(&topic),
-        }
-    }
-
-    /// One mutation was made: does what the coordinator wants until it wants nothing more.
-    fn drain(&mut self, log: u32) -> Result<(), TransportError> {
-        while let Some(output) = self.logs.poll_output(log) {
-            match output {
-                Output::RequestStatus { request } => {
-                    self.ask(Question::new(log, request, Asked::Status))?;
-                }
-                Output::RequestReplay { request, epoch, range } => {
-                    self.ask(Question::new(log, request, Asked::Replay { epoch, range }))?;
-                }
-                Output::Abandon { request } => {
-                    for question in self.exchange.abandon(log, request, self.clock.now())? {
-                        self.fail(question, Failure::NoReply);
+        while let Some(doing) = self.machine.poll_output() {
+            match doing {
+                Doing::Subscribe(topic) => self.live.subscribe(&topic)?,
+                Doing::Send { flight, bytes } => {
+                    if self.requester.send(bytes)? == Sent::Full {
+                        self.machine.handle_unsent(flight, self.clock.now());
                     }
                 }
-                Output::Deliver { chunk, wanted, source } => {
-                    let event = self.dialect.deliver(log, chunk, wanted, source);
-                    self.emit(event);
+                Doing::Renew => {
+                    tracing::debug!(endpoint = %self.requester.endpoint(), "no reply in time: a fresh connection");
+                    self.requester.renew()?;
                 }
-                Output::Event(event) => {
-                    self.dialect.touched(log);
-                    if let Some(event) = self.dialect.event(log, event) {
-                        self.emit(event);
-                    }
-                }
+                Doing::Tell(event) => self.emit(event),
             }
         }
         Ok(())
-    }
-
-    fn ask(&mut self, question: Question<D::Question>) -> Result<(), TransportError> {
-        let (log, request) = (question.owner, question.request);
-        let of_coordinator = !matches!(question.asked, Asked::Own(_));
-        match self.exchange.submit(question) {
-            Some(question) => self.send(question),
-            None if of_coordinator => {
-                self.logs.input(log, Input::Queued { request }, self.clock.now());
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn send(&mut self, mut question: Question<D::Question>) -> Result<(), TransportError> {
-        let now = self.clock.now();
-        match self.dialect.write(&mut question, now) {
-            Ok(message) => {
-                if self.exchange.send(question.clone(), &message, now)? == Sent::Full {
-                    self.fail(question, Failure::NoReply);
-                }
-            }
-            Err(failure) => {
-                self.exchange.cancel(&question);
-                self.fail(question, failure);
-            }
-        }
-        Ok(())
-    }
-
-    /// A question came to nothing: its owner is told with the next steps.
-    fn fail(&mut self, question: Question<D::Question>, failure: Failure) {
-        match question.asked {
-            Asked::Own(_) => {
-                self.dialect.unanswered(question, failure, self.clock.now(), &mut self.steps);
-            }
-            Asked::Status | Asked::Replay { .. } => {
-                let input = Input::Failed { request: question.request, failure };
-                self.steps.push_back(Step::Input { log: question.owner, input });
-            }
-        }
     }
 
     /// Hands an event over; waits for room, which stops the reading of sockets meanwhile.
@@ -350,8 +147,4 @@ impl<D: Dialect> Driver<D> {
         self.stopped = self.stopped || self.stop.try_recv() == Err(Disconnected);
         self.stopped
     }
-}
-
-fn link_input<T>(is_up: bool) -> Input<T> {
-    if is_up { Input::LinkUp } else { Input::LinkDown }
 }

@@ -1,18 +1,15 @@
-//! Requests in flight over one DEALER socket.
+//! Requests in flight over one connection.
 //!
 //! A budget bounds them over all logs; a correlation id ties a reply to what was asked. When a request
-//! had no reply in time and nothing else came since it was sent, the connection itself is suspect: the
-//! socket is replaced, and everything in flight on it counts as unanswered.
+//! had no reply in time and nothing else came since it was sent, the connection itself is suspect: it
+//! is replaced, and everything in flight on it counts as unanswered.
 
 use gapless_model::{Epoch, MonoTime, SeqRange};
 use gapless_protocol::{RequestBudget, RequestId};
-use gapless_transport::{Frame, Requester, Sent, TransportError};
-use gapless_wire::{Envelope, Limits, Message, decode, encode_message};
+use gapless_wire::{Envelope, Limits, Message, decode, encode_message, peek_correlation_id};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// Replies read per turn of the driver: a page of rows each, so that live data is not kept waiting.
-pub(crate) const REPLIES_PER_TURN: usize = 8;
 /// Requests given up whose answer would still be taken; the oldest are forgotten first.
 const MAX_ABANDONED: usize = 64;
 
@@ -53,8 +50,20 @@ struct Flight<Q> {
     abandoned: bool,
 }
 
+/// What is lost when a request had no reply in time.
+pub(crate) struct Lost<Q> {
+    /// Whether the connection is to be replaced.
+    pub(crate) renew: bool,
+    pub(crate) questions: Vec<Question<Q>>,
+}
+
+impl<Q> Lost<Q> {
+    fn nothing() -> Lost<Q> {
+        Lost { renew: false, questions: Vec::new() }
+    }
+}
+
 pub(crate) struct Exchange<Q> {
-    requester: Requester,
     budget: RequestBudget<u32>,
     held: HashMap<(u32, RequestId), Question<Q>>,
     flights: BTreeMap<u64, Flight<Q>>,
@@ -64,9 +73,8 @@ pub(crate) struct Exchange<Q> {
 }
 
 impl<Q: Clone> Exchange<Q> {
-    pub(crate) fn new(requester: Requester, limit: usize, timeout: Duration) -> Exchange<Q> {
+    pub(crate) fn new(limit: usize, timeout: Duration) -> Exchange<Q> {
         Exchange {
-            requester,
             budget: RequestBudget::new(limit),
             held: HashMap::new(),
             flights: BTreeMap::new(),
@@ -74,10 +82,6 @@ impl<Q: Clone> Exchange<Q> {
             heard: MonoTime(0),
             timeout,
         }
-    }
-
-    pub(crate) fn requester(&self) -> &Requester {
-        &self.requester
     }
 
     /// Whether the question may be sent now; otherwise it is held and comes out of
@@ -101,24 +105,19 @@ impl<Q: Clone> Exchange<Q> {
         None
     }
 
-    /// Sends `message` for a question that the budget let through. `Full` ends the question.
-    pub(crate) fn send(
-        &mut self,
-        question: Question<Q>,
-        message: &Message,
-        now: MonoTime,
-    ) -> Result<Sent, TransportError> {
+    /// The bytes of `message` for a question that the budget let through, and the flight's number.
+    pub(crate) fn send(&mut self, question: Question<Q>, message: &Message, now: MonoTime) -> (u64, Vec<u8>) {
         self.last_correlation += 1;
         let bytes = encode_message(message, &self.last_correlation.to_string());
-        let sent = self.requester.send(bytes)?;
-        match sent {
-            Sent::Full => self.budget.finish(&question.owner, question.request),
-            Sent::Queued => {
-                let flight = Flight { question, sent: now, abandoned: false };
-                self.flights.insert(self.last_correlation, flight);
-            }
-        }
-        Ok(sent)
+        self.flights.insert(self.last_correlation, Flight { question, sent: now, abandoned: false });
+        (self.last_correlation, bytes)
+    }
+
+    /// A flight that did not leave; its question ends, unless nobody waits for it any more.
+    pub(crate) fn unsent(&mut self, flight: u64) -> Option<Question<Q>> {
+        let flight = self.flights.remove(&flight).filter(|flight| !flight.abandoned)?;
+        self.budget.finish(&flight.question.owner, flight.question.request);
+        Some(flight.question)
     }
 
     /// Ends a question that was let through but never sent.
@@ -126,65 +125,52 @@ impl<Q: Clone> Exchange<Q> {
         self.budget.finish(&question.owner, question.request);
     }
 
-    /// The next reply that answers something.
-    pub(crate) fn receive(&mut self, now: MonoTime) -> Result<Option<Answer<Q>>, TransportError> {
-        while let Some(frame) = self.requester.try_receive()? {
-            self.heard = now;
-            if let Some(answer) = self.take(&frame) {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
-    }
-
-    fn take(&mut self, frame: &Frame) -> Option<Answer<Q>> {
-        let correlation = gapless_wire::peek_correlation_id(frame).parse().ok()?;
+    /// What a reply answers; `None` when nothing that was asked.
+    pub(crate) fn take(&mut self, reply: &[u8], now: MonoTime) -> Option<Answer<Q>> {
+        self.heard = now;
+        let correlation = peek_correlation_id(reply).parse().ok()?;
         let flight = self.flights.remove(&correlation)?;
         if !flight.abandoned {
             self.budget.finish(&flight.question.owner, flight.question.request);
         }
-        let envelope = decode(frame, &Limits::reply()).inspect_err(|error| {
-            tracing::warn!(%error, endpoint = %self.requester.endpoint(), "a reply cannot be read");
-        });
+        let envelope = decode(reply, &Limits::reply())
+            .inspect_err(|error| tracing::warn!(%error, "a reply cannot be read"));
         Some(Answer { question: flight.question, envelope: envelope.ok() })
     }
 
     /// The coordinator no longer waits. Returns what else is lost when the connection was replaced.
-    pub(crate) fn abandon(
-        &mut self,
-        owner: u32,
-        request: RequestId,
-        now: MonoTime,
-    ) -> Result<Vec<Question<Q>>, TransportError> {
+    pub(crate) fn abandon(&mut self, owner: u32, request: RequestId, now: MonoTime) -> Lost<Q> {
         self.budget.finish(&owner, request);
         self.held.remove(&(owner, request));
         let found = self.flights.iter_mut().find(|(_, flight)| {
             !flight.abandoned && flight.question.owner == owner && flight.question.request == request
         });
-        let Some((_, flight)) = found else { return Ok(Vec::new()) };
+        let Some((_, flight)) = found else { return Lost::nothing() };
         flight.abandoned = true;
         let sent = flight.sent;
         let timed_out = now.since(sent) >= self.timeout;
         self.forget_abandoned();
-        if timed_out { self.suspect(sent) } else { Ok(Vec::new()) }
+        if timed_out { self.suspect(sent) } else { Lost::nothing() }
     }
 
     /// Questions of the follower itself that had no reply in time, and what was lost with them.
-    pub(crate) fn expire(&mut self, now: MonoTime) -> Result<Vec<Question<Q>>, TransportError> {
+    pub(crate) fn expire(&mut self, now: MonoTime) -> Lost<Q> {
         let late = |flight: &Flight<Q>| {
             matches!(flight.question.asked, Asked::Own(_)) && now.since(flight.sent) >= self.timeout
         };
         let late: Vec<u64> =
             self.flights.iter().filter(|(_, flight)| late(flight)).map(|(id, _)| *id).collect();
-        let mut lost = Vec::new();
+        let mut lost = Lost::nothing();
         for id in late {
             if let Some(flight) = self.flights.remove(&id) {
                 self.budget.finish(&flight.question.owner, flight.question.request);
-                lost.push(flight.question);
-                lost.extend(self.suspect(flight.sent)?);
+                lost.questions.push(flight.question);
+                let others = self.suspect(flight.sent);
+                lost.renew |= others.renew;
+                lost.questions.extend(others.questions);
             }
         }
-        Ok(lost)
+        lost
     }
 
     /// When [`Exchange::expire`] has something to do.
@@ -194,19 +180,17 @@ impl<Q: Clone> Exchange<Q> {
     }
 
     /// A request of `sent` timed out: when the server was silent since, the connection is replaced.
-    fn suspect(&mut self, sent: MonoTime) -> Result<Vec<Question<Q>>, TransportError> {
+    fn suspect(&mut self, sent: MonoTime) -> Lost<Q> {
         if self.heard > sent {
-            return Ok(Vec::new());
+            return Lost::nothing();
         }
-        tracing::debug!(endpoint = %self.requester.endpoint(), "no reply in time: a fresh connection");
-        self.requester.renew()?;
         let lost = std::mem::take(&mut self.flights);
         let lost = lost.into_values().filter(|flight| !flight.abandoned).map(|flight| flight.question);
-        let lost: Vec<Question<Q>> = lost.collect();
-        for question in &lost {
+        let questions: Vec<Question<Q>> = lost.collect();
+        for question in &questions {
             self.budget.finish(&question.owner, question.request);
         }
-        Ok(lost)
+        Lost { renew: true, questions }
     }
 
     fn forget_abandoned(&mut self) {

@@ -1,8 +1,8 @@
 //! What both followers hold of their driver: its channel, its wake-up and its end.
 
-use crate::driver::{Dialect, Driver};
-use crate::exchange::Exchange;
-use crate::logs::Logs;
+use crate::dialect::Dialect;
+use crate::driver::Driver;
+use crate::machine::Machine;
 use crate::{Clock, FollowError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use gapless_protocol::Settings;
@@ -53,17 +53,13 @@ impl<E: Send + 'static> Handle<E> {
         let (stop, stopped) = bounded(0);
         let clock = Clock::start();
         let driver = Driver {
-            dialect,
+            machine: Machine::new(dialect, wiring.settings, wiring.requests, fastrand::u64(..)),
             live,
-            exchange: Exchange::new(requester, wiring.requests, wiring.settings.request_timeout),
-            settings: wiring.settings,
+            requester,
             wake,
             out,
             stop: stopped,
             clock,
-            logs: Logs::new(),
-            steps: Default::default(),
-            link: None,
             stopped: false,
         };
         let thread = std::thread::Builder::new()

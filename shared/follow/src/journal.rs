@@ -1,6 +1,6 @@
 //! Following one journal partition.
 
-mod dialect;
+pub(crate) mod dialect;
 mod reply;
 
 use crate::handle::{Handle, Wiring};
@@ -20,7 +20,7 @@ const DEFAULT_QUEUE: usize = 256;
 const DEFAULT_RECEIVE_LIMIT: u32 = 50_000;
 /// Requests in flight. There is one log, which has one of each kind at a time; the rest are the
 /// follower's own.
-const REQUESTS: usize = 4;
+pub(crate) const REQUESTS: usize = 4;
 
 /// How to follow a journal partition.
 pub struct JournalSettings {

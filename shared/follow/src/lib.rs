@@ -30,12 +30,15 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod clock;
+pub mod core;
+mod dialect;
 mod driver;
 mod error;
 mod exchange;
 mod handle;
 mod journal;
 mod logs;
+mod machine;
 mod progress;
 mod refusal;
 mod stream;

@@ -1,6 +1,6 @@
 //! Following streams: one, some, or all that begin with a prefix.
 
-mod dialect;
+pub(crate) mod dialect;
 mod directory;
 mod reply;
 mod request;

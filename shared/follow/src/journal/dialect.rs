@@ -3,7 +3,7 @@
 use super::JournalEvent;
 use super::reply;
 use crate::Progress;
-use crate::driver::{Dialect, Step, Steps};
+use crate::dialect::{Dialect, Step, Steps};
 use crate::exchange::{Asked, Question};
 use crate::logs::Logs;
 use crate::refusal::failure;

@@ -5,7 +5,7 @@
 
 use super::directory::Directory;
 use super::{BeginWith, Select, StreamBegin, StreamEvent, reply, request};
-use crate::driver::{Dialect, Step, Steps};
+use crate::dialect::{Dialect, Step, Steps};
 use crate::exchange::{Asked, Question};
 use crate::logs::Logs;
 use crate::refusal::failure;
