@@ -1,6 +1,7 @@
 //! From bytes to values: size, then version, then the verifier, then each field's own rules.
 
 pub(crate) mod batch;
+mod checkpoint;
 pub(crate) mod field;
 mod journal;
 mod status;
@@ -123,6 +124,15 @@ fn message(envelope: &fb::Envelope<'_>) -> Result<Message, DecodeError> {
         }
         fb::Message::StateResponse => {
             Message::StateResponse(status::state(table!(envelope.message_as_state_response))?)
+        }
+        fb::Message::CheckpointRequest => {
+            Message::CheckpointRequest(checkpoint::request(table!(envelope.message_as_checkpoint_request)))
+        }
+        fb::Message::CheckpointResponse => Message::CheckpointResponse(checkpoint::response(table!(
+            envelope.message_as_checkpoint_response
+        ))?),
+        fb::Message::CheckpointPart => {
+            Message::CheckpointPart(checkpoint::part(table!(envelope.message_as_checkpoint_part))?)
         }
         fb::Message::IngestBatch => {
             Message::IngestBatch(journal::ingest(table!(envelope.message_as_ingest_batch))?)

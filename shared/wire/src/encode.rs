@@ -1,6 +1,7 @@
 //! From values to bytes.
 
 mod batch;
+mod checkpoint;
 mod journal;
 mod status;
 mod stream;
@@ -186,6 +187,9 @@ impl Out {
                 union!(self, StateRequest, fb::StateRequestArgs { prefix, after, limit: page.limit })
             }
             Message::StateResponse(response) => self.state(response),
+            Message::CheckpointRequest(request) => self.checkpoint_request(request),
+            Message::CheckpointResponse(response) => self.checkpoint_response(response),
+            Message::CheckpointPart(part) => self.checkpoint_part(part),
         }
     }
 

@@ -12,12 +12,13 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of this crate.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("decode_request", decode_request),
     ("decode_live", decode_live),
     ("decode_ingest", decode_ingest),
     ("decode_reply", decode_reply),
     ("journal_record", journal_record),
+    ("checkpoint_part", checkpoint_part),
 ];
 
 /// What a server reads.
@@ -51,6 +52,17 @@ pub fn journal_record(bytes: &[u8]) {
     let again = JournalRecordView::parse(&written, &Limits::live());
     assert_eq!(again.as_ref(), Ok(&view), "a record changed on its way");
     a_batch(view.batch, &Limits::live());
+}
+
+/// What the engine restores from, with the windows inside.
+pub fn checkpoint_part(bytes: &[u8]) {
+    any_message(bytes, &Limits::checkpoint());
+    let Ok(envelope) = decode(bytes, &Limits::checkpoint()) else { return };
+    if let crate::Message::CheckpointPart(part) = envelope.message {
+        for stream in part.streams {
+            a_batch(&stream.window, &Limits::live());
+        }
+    }
 }
 
 /// A value that was read may be normalised once (a cursor's time has milliseconds), and then stays.

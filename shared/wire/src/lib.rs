@@ -38,8 +38,8 @@ pub use decode::{decode, decode_batch};
 pub use encode::{Encoder, encode, encode_message};
 pub use error::DecodeError;
 pub use limits::{
-    Limits, MAX_CORRELATION_ID_BYTES, MAX_ID_BYTES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, MAX_TOPIC_BYTES,
-    MAX_WATERMARKS_PER_MESSAGE,
+    Limits, MAX_CHECKPOINT_PART_BYTES, MAX_CORRELATION_ID_BYTES, MAX_ID_BYTES, MAX_MESSAGE_BYTES,
+    MAX_REQUEST_BYTES, MAX_TOPIC_BYTES, MAX_WATERMARKS_PER_MESSAGE,
 };
 pub use message::*;
 pub use peek::{BatchHeader, JournalRecordView, peek_correlation_id};

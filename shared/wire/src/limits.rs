@@ -19,6 +19,10 @@ pub const MAX_ID_BYTES: usize = 128;
 /// The longest topic or prefix of one, in bytes: the longest kind, three parts of 64 and their dots.
 pub const MAX_TOPIC_BYTES: usize = 256;
 
+/// The largest part of a checkpoint, in bytes: few enough that one is sent between two journal records
+/// without a noticeable pause, and room for the largest window of one stream.
+pub const MAX_CHECKPOINT_PART_BYTES: usize = 4 << 20;
+
 /// The most streams in one `WatermarkBatch`: about 150 KB, sent several times a second.
 pub const MAX_WATERMARKS_PER_MESSAGE: usize = 1000;
 
@@ -71,6 +75,15 @@ impl Limits {
     /// A server's answer: rows, nested batches, or a page of streams with their epochs.
     pub const fn reply() -> Limits {
         Limits { max_bytes: MAX_MESSAGE_BYTES, max_depth: 5, max_tables: MAX_REPLY_TABLES }
+    }
+
+    /// A part of a checkpoint, also when it lies in a file. Windows inside it are batches of their own.
+    pub const fn checkpoint() -> Limits {
+        Limits {
+            max_bytes: MAX_CHECKPOINT_PART_BYTES,
+            max_depth: 5,
+            max_tables: MAX_CHECKPOINT_PART_BYTES / 40,
+        }
     }
 
     /// The same with another bound on the size, such as a socket's own.

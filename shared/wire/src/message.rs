@@ -3,10 +3,12 @@
 //! Field meanings stand in `schemas/gapless.fbs`; here are only the types that make wrong values hard
 //! to write. Batches inside other messages stay bytes ([`Bytes`]): they are forwarded, not re-encoded.
 
+mod checkpoint;
 mod error;
 mod journal;
 mod stream;
 
+pub use checkpoint::*;
 pub use error::*;
 pub use journal::*;
 pub use stream::*;
@@ -61,6 +63,9 @@ pub enum Message {
     WatermarkBatch(WatermarkBatch),
     StateRequest(PageRequest),
     StateResponse(StateResponse),
+    CheckpointRequest(CheckpointRequest),
+    CheckpointResponse(CheckpointResponse),
+    CheckpointPart(CheckpointPart),
 }
 
 /// Answer to a health request.

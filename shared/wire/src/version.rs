@@ -42,6 +42,9 @@ pub fn schema_version_of(message: &Message) -> u32 {
         | Message::JournalStatusResponse(_)
         | Message::WatermarkBatch(_)
         | Message::StateRequest(_)
-        | Message::StateResponse(_) => 2,
+        | Message::StateResponse(_)
+        | Message::CheckpointRequest(_)
+        | Message::CheckpointResponse(_)
+        | Message::CheckpointPart(_) => 2,
     }
 }

@@ -109,15 +109,19 @@ pub(crate) fn candles(rows: Option<Tables<'_, fb::Candle<'_>>>) -> Result<Vec<Ca
             limit: MAX_ROWS_PER_BATCH,
         });
     }
-    let candle = |row: fb::Candle<'_>| Candle {
+    Ok(rows.iter().map(candle).collect())
+}
+
+/// One row, as it is.
+pub(crate) fn candle(row: fb::Candle<'_>) -> Candle {
+    Candle {
         ts: UnixMillis(row.ts_ms()),
         open: row.open(),
         high: row.high(),
         low: row.low(),
         close: row.close(),
         volume: row.volume(),
-    };
-    Ok(rows.iter().map(candle).collect())
+    }
 }
 
 fn metrics(batch: &fb::MetricBatch<'_>) -> Result<MetricRows, DecodeError> {

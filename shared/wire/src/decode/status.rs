@@ -94,7 +94,7 @@ pub(super) fn watermarks(batch: fb::WatermarkBatch<'_>) -> Result<WatermarkBatch
     })
 }
 
-fn watermark(mark: fb::StreamWatermark<'_>) -> Result<(StreamKey, Watermark), DecodeError> {
+pub(super) fn watermark(mark: fb::StreamWatermark<'_>) -> Result<(StreamKey, Watermark), DecodeError> {
     let watermark = Watermark {
         epoch: Epoch(mark.epoch()),
         earliest: Seq(mark.earliest_sequence()),
@@ -133,6 +133,6 @@ pub(super) fn state(response: fb::StateResponse<'_>) -> Result<StateResponse, De
     })
 }
 
-fn nested(bytes: Option<fb::BatchBytes<'_>>) -> Bytes {
+pub(super) fn nested(bytes: Option<fb::BatchBytes<'_>>) -> Bytes {
     bytes.and_then(|bytes| bytes.envelope()).map_or_else(Vec::new, |bytes| bytes.bytes().to_vec())
 }

@@ -2,7 +2,7 @@
 
 use super::{Out, Union, union};
 use crate::generated::fb;
-use flatbuffers::{ForwardsUOffset, Vector, WIPOffset};
+use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, Vector, WIPOffset};
 use gapless_model::{Batch, Candle, MetricRows, Rows, Warning};
 
 /// A vector of tables in a message that is being built.
@@ -43,18 +43,12 @@ impl Out {
     pub(super) fn candles(&mut self, rows: &[Candle]) -> Tables<fb::Candle<'static>> {
         let Out { builder, candles, .. } = self;
         candles.clear();
-        candles.extend(rows.iter().map(|row| {
-            let args = fb::CandleArgs {
-                ts_ms: row.ts.0,
-                open: row.open,
-                high: row.high,
-                low: row.low,
-                close: row.close,
-                volume: row.volume,
-            };
-            fb::Candle::create(builder, &args)
-        }));
+        candles.extend(rows.iter().map(|row| candle(builder, row)));
         builder.create_vector(candles)
+    }
+
+    pub(super) fn candle(&mut self, row: &Candle) -> WIPOffset<fb::Candle<'static>> {
+        candle(&mut self.builder, row)
     }
 
     fn metric_batch(&mut self, batch: &Batch, rows: &MetricRows) -> Union {
@@ -112,4 +106,16 @@ impl Out {
             texts.map(|text| self.builder.create_string(text)).collect();
         self.builder.create_vector(&offsets)
     }
+}
+
+fn candle(builder: &mut FlatBufferBuilder<'static>, row: &Candle) -> WIPOffset<fb::Candle<'static>> {
+    let args = fb::CandleArgs {
+        ts_ms: row.ts.0,
+        open: row.open,
+        high: row.high,
+        low: row.low,
+        close: row.close,
+        volume: row.volume,
+    };
+    fb::Candle::create(builder, &args)
 }

@@ -99,7 +99,11 @@ impl Out {
         )
     }
 
-    fn watermark(&mut self, key: &StreamKey, mark: &Watermark) -> WIPOffset<fb::StreamWatermark<'static>> {
+    pub(super) fn watermark(
+        &mut self,
+        key: &StreamKey,
+        mark: &Watermark,
+    ) -> WIPOffset<fb::StreamWatermark<'static>> {
         let args = fb::StreamWatermarkArgs {
             key: Some(self.key(key)),
             kind: kind(key.kind()),

@@ -16,7 +16,7 @@ pub const ENUM_MIN_MESSAGE_TYPE: i8 = 0;
 pub const ENUM_MAX_MESSAGE_TYPE: i8 = 100;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_MESSAGE_TYPE: [MessageType; 32] = [
+pub const ENUM_VALUES_MESSAGE_TYPE: [MessageType; 35] = [
   MessageType::NONE,
   MessageType::HEALTH_REQUEST,
   MessageType::HEALTH_RESPONSE,
@@ -48,6 +48,9 @@ pub const ENUM_VALUES_MESSAGE_TYPE: [MessageType; 32] = [
   MessageType::WATERMARK_BATCH,
   MessageType::STATE_REQUEST,
   MessageType::STATE_RESPONSE,
+  MessageType::CHECKPOINT_REQUEST,
+  MessageType::CHECKPOINT_RESPONSE,
+  MessageType::CHECKPOINT_PART,
   MessageType::ERROR_RESPONSE,
 ];
 
@@ -87,6 +90,9 @@ impl MessageType {
   pub const WATERMARK_BATCH: Self = Self(29);
   pub const STATE_REQUEST: Self = Self(30);
   pub const STATE_RESPONSE: Self = Self(31);
+  pub const CHECKPOINT_REQUEST: Self = Self(32);
+  pub const CHECKPOINT_RESPONSE: Self = Self(33);
+  pub const CHECKPOINT_PART: Self = Self(34);
   pub const ERROR_RESPONSE: Self = Self(100);
 
   pub const ENUM_MIN: i8 = 0;
@@ -123,6 +129,9 @@ impl MessageType {
     Self::WATERMARK_BATCH,
     Self::STATE_REQUEST,
     Self::STATE_RESPONSE,
+    Self::CHECKPOINT_REQUEST,
+    Self::CHECKPOINT_RESPONSE,
+    Self::CHECKPOINT_PART,
     Self::ERROR_RESPONSE,
   ];
   /// Returns the variant's name or "" if unknown.
@@ -159,6 +168,9 @@ impl MessageType {
       Self::WATERMARK_BATCH => Some("WATERMARK_BATCH"),
       Self::STATE_REQUEST => Some("STATE_REQUEST"),
       Self::STATE_RESPONSE => Some("STATE_RESPONSE"),
+      Self::CHECKPOINT_REQUEST => Some("CHECKPOINT_REQUEST"),
+      Self::CHECKPOINT_RESPONSE => Some("CHECKPOINT_RESPONSE"),
+      Self::CHECKPOINT_PART => Some("CHECKPOINT_PART"),
       Self::ERROR_RESPONSE => Some("ERROR_RESPONSE"),
       _ => None,
     }
@@ -389,10 +401,10 @@ impl ::flatbuffers::SimpleToVerifyInSlice for Durability {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_MESSAGE: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_MESSAGE: u8 = 31;
+pub const ENUM_MAX_MESSAGE: u8 = 34;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_MESSAGE: [Message; 32] = [
+pub const ENUM_VALUES_MESSAGE: [Message; 35] = [
   Message::NONE,
   Message::HealthRequest,
   Message::HealthResponse,
@@ -425,6 +437,9 @@ pub const ENUM_VALUES_MESSAGE: [Message; 32] = [
   Message::WatermarkBatch,
   Message::StateRequest,
   Message::StateResponse,
+  Message::CheckpointRequest,
+  Message::CheckpointResponse,
+  Message::CheckpointPart,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -464,9 +479,12 @@ impl Message {
   pub const WatermarkBatch: Self = Self(29);
   pub const StateRequest: Self = Self(30);
   pub const StateResponse: Self = Self(31);
+  pub const CheckpointRequest: Self = Self(32);
+  pub const CheckpointResponse: Self = Self(33);
+  pub const CheckpointPart: Self = Self(34);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 31;
+  pub const ENUM_MAX: u8 = 34;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::HealthRequest,
@@ -500,6 +518,9 @@ impl Message {
     Self::WatermarkBatch,
     Self::StateRequest,
     Self::StateResponse,
+    Self::CheckpointRequest,
+    Self::CheckpointResponse,
+    Self::CheckpointPart,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -536,6 +557,9 @@ impl Message {
       Self::WatermarkBatch => Some("WatermarkBatch"),
       Self::StateRequest => Some("StateRequest"),
       Self::StateResponse => Some("StateResponse"),
+      Self::CheckpointRequest => Some("CheckpointRequest"),
+      Self::CheckpointResponse => Some("CheckpointResponse"),
+      Self::CheckpointPart => Some("CheckpointPart"),
       _ => None,
     }
   }
@@ -7038,6 +7062,1188 @@ impl ::core::fmt::Debug for StateResponse<'_> {
       ds.finish()
   }
 }
+pub enum CheckpointRequestOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct CheckpointRequest<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for CheckpointRequest<'a> {
+  type Inner = CheckpointRequest<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> CheckpointRequest<'a> {
+  pub const VT_PARTITION: ::flatbuffers::VOffsetT = 4;
+  pub const VT_POSITION: ::flatbuffers::VOffsetT = 6;
+  pub const VT_PART: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    CheckpointRequest { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args CheckpointRequestArgs
+  ) -> ::flatbuffers::WIPOffset<CheckpointRequest<'bldr>> {
+    let mut builder = CheckpointRequestBuilder::new(_fbb);
+    builder.add_position(args.position);
+    builder.add_part(args.part);
+    builder.add_partition(args.partition);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn partition(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointRequest::VT_PARTITION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn position(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointRequest::VT_POSITION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn part(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointRequest::VT_PART, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for CheckpointRequest<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u32>("partition", Self::VT_PARTITION, false)?
+     .visit_field::<u64>("position", Self::VT_POSITION, false)?
+     .visit_field::<u32>("part", Self::VT_PART, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct CheckpointRequestArgs {
+    pub partition: u32,
+    pub position: u64,
+    pub part: u32,
+}
+impl<'a> Default for CheckpointRequestArgs {
+  #[inline]
+  fn default() -> Self {
+    CheckpointRequestArgs {
+      partition: 0,
+      position: 0,
+      part: 0,
+    }
+  }
+}
+
+pub struct CheckpointRequestBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CheckpointRequestBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_partition(&mut self, partition: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointRequest::VT_PARTITION, partition, 0);
+  }
+  #[inline]
+  pub fn add_position(&mut self, position: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointRequest::VT_POSITION, position, 0);
+  }
+  #[inline]
+  pub fn add_part(&mut self, part: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointRequest::VT_PART, part, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointRequestBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    CheckpointRequestBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<CheckpointRequest<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for CheckpointRequest<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("CheckpointRequest");
+      ds.field("partition", &self.partition());
+      ds.field("position", &self.position());
+      ds.field("part", &self.part());
+      ds.finish()
+  }
+}
+pub enum CheckpointResponseOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct CheckpointResponse<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for CheckpointResponse<'a> {
+  type Inner = CheckpointResponse<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> CheckpointResponse<'a> {
+  pub const VT_PARTITION: ::flatbuffers::VOffsetT = 4;
+  pub const VT_EPOCH: ::flatbuffers::VOffsetT = 6;
+  pub const VT_POSITION: ::flatbuffers::VOffsetT = 8;
+  pub const VT_PART: ::flatbuffers::VOffsetT = 10;
+  pub const VT_PARTS: ::flatbuffers::VOffsetT = 12;
+  pub const VT_STREAMS: ::flatbuffers::VOffsetT = 14;
+  pub const VT_BYTES: ::flatbuffers::VOffsetT = 16;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    CheckpointResponse { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args CheckpointResponseArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<CheckpointResponse<'bldr>> {
+    let mut builder = CheckpointResponseBuilder::new(_fbb);
+    builder.add_streams(args.streams);
+    builder.add_position(args.position);
+    builder.add_epoch(args.epoch);
+    if let Some(x) = args.bytes { builder.add_bytes(x); }
+    builder.add_parts(args.parts);
+    builder.add_part(args.part);
+    builder.add_partition(args.partition);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn partition(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointResponse::VT_PARTITION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn epoch(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointResponse::VT_EPOCH, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn position(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointResponse::VT_POSITION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn part(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointResponse::VT_PART, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn parts(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointResponse::VT_PARTS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn streams(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointResponse::VT_STREAMS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn bytes(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(CheckpointResponse::VT_BYTES, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for CheckpointResponse<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u32>("partition", Self::VT_PARTITION, false)?
+     .visit_field::<u64>("epoch", Self::VT_EPOCH, false)?
+     .visit_field::<u64>("position", Self::VT_POSITION, false)?
+     .visit_field::<u32>("part", Self::VT_PART, false)?
+     .visit_field::<u32>("parts", Self::VT_PARTS, false)?
+     .visit_field::<u64>("streams", Self::VT_STREAMS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("bytes", Self::VT_BYTES, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct CheckpointResponseArgs<'a> {
+    pub partition: u32,
+    pub epoch: u64,
+    pub position: u64,
+    pub part: u32,
+    pub parts: u32,
+    pub streams: u64,
+    pub bytes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+}
+impl<'a> Default for CheckpointResponseArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    CheckpointResponseArgs {
+      partition: 0,
+      epoch: 0,
+      position: 0,
+      part: 0,
+      parts: 0,
+      streams: 0,
+      bytes: None,
+    }
+  }
+}
+
+pub struct CheckpointResponseBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CheckpointResponseBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_partition(&mut self, partition: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointResponse::VT_PARTITION, partition, 0);
+  }
+  #[inline]
+  pub fn add_epoch(&mut self, epoch: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointResponse::VT_EPOCH, epoch, 0);
+  }
+  #[inline]
+  pub fn add_position(&mut self, position: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointResponse::VT_POSITION, position, 0);
+  }
+  #[inline]
+  pub fn add_part(&mut self, part: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointResponse::VT_PART, part, 0);
+  }
+  #[inline]
+  pub fn add_parts(&mut self, parts: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointResponse::VT_PARTS, parts, 0);
+  }
+  #[inline]
+  pub fn add_streams(&mut self, streams: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointResponse::VT_STREAMS, streams, 0);
+  }
+  #[inline]
+  pub fn add_bytes(&mut self, bytes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CheckpointResponse::VT_BYTES, bytes);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointResponseBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    CheckpointResponseBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<CheckpointResponse<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for CheckpointResponse<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("CheckpointResponse");
+      ds.field("partition", &self.partition());
+      ds.field("epoch", &self.epoch());
+      ds.field("position", &self.position());
+      ds.field("part", &self.part());
+      ds.field("parts", &self.parts());
+      ds.field("streams", &self.streams());
+      ds.field("bytes", &self.bytes());
+      ds.finish()
+  }
+}
+pub enum CheckpointTargetOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct CheckpointTarget<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for CheckpointTarget<'a> {
+  type Inner = CheckpointTarget<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> CheckpointTarget<'a> {
+  pub const VT_INTERVAL: ::flatbuffers::VOffsetT = 4;
+  pub const VT_CANDLE: ::flatbuffers::VOffsetT = 6;
+  pub const VT_FIRST_TS_MS: ::flatbuffers::VOffsetT = 8;
+  pub const VT_LAST_TS_MS: ::flatbuffers::VOffsetT = 10;
+  pub const VT_HAS_CLOSED_UNTIL: ::flatbuffers::VOffsetT = 12;
+  pub const VT_CLOSED_UNTIL_MS: ::flatbuffers::VOffsetT = 14;
+  pub const VT_IS_PARTIAL: ::flatbuffers::VOffsetT = 16;
+  pub const VT_LATE_ROWS: ::flatbuffers::VOffsetT = 18;
+  pub const VT_FLAGS: ::flatbuffers::VOffsetT = 20;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    CheckpointTarget { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args CheckpointTargetArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<CheckpointTarget<'bldr>> {
+    let mut builder = CheckpointTargetBuilder::new(_fbb);
+    builder.add_late_rows(args.late_rows);
+    builder.add_closed_until_ms(args.closed_until_ms);
+    builder.add_last_ts_ms(args.last_ts_ms);
+    builder.add_first_ts_ms(args.first_ts_ms);
+    builder.add_flags(args.flags);
+    if let Some(x) = args.candle { builder.add_candle(x); }
+    if let Some(x) = args.interval { builder.add_interval(x); }
+    builder.add_is_partial(args.is_partial);
+    builder.add_has_closed_until(args.has_closed_until);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn interval(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(CheckpointTarget::VT_INTERVAL, None)}
+  }
+  #[inline]
+  pub fn candle(&self) -> Option<Candle<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Candle>>(CheckpointTarget::VT_CANDLE, None)}
+  }
+  #[inline]
+  pub fn first_ts_ms(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(CheckpointTarget::VT_FIRST_TS_MS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn last_ts_ms(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(CheckpointTarget::VT_LAST_TS_MS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn has_closed_until(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(CheckpointTarget::VT_HAS_CLOSED_UNTIL, Some(false)).unwrap()}
+  }
+  #[inline]
+  pub fn closed_until_ms(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(CheckpointTarget::VT_CLOSED_UNTIL_MS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn is_partial(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(CheckpointTarget::VT_IS_PARTIAL, Some(false)).unwrap()}
+  }
+  #[inline]
+  pub fn late_rows(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointTarget::VT_LATE_ROWS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn flags(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointTarget::VT_FLAGS, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for CheckpointTarget<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("interval", Self::VT_INTERVAL, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Candle>>("candle", Self::VT_CANDLE, false)?
+     .visit_field::<i64>("first_ts_ms", Self::VT_FIRST_TS_MS, false)?
+     .visit_field::<i64>("last_ts_ms", Self::VT_LAST_TS_MS, false)?
+     .visit_field::<bool>("has_closed_until", Self::VT_HAS_CLOSED_UNTIL, false)?
+     .visit_field::<i64>("closed_until_ms", Self::VT_CLOSED_UNTIL_MS, false)?
+     .visit_field::<bool>("is_partial", Self::VT_IS_PARTIAL, false)?
+     .visit_field::<u64>("late_rows", Self::VT_LATE_ROWS, false)?
+     .visit_field::<u32>("flags", Self::VT_FLAGS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct CheckpointTargetArgs<'a> {
+    pub interval: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub candle: Option<::flatbuffers::WIPOffset<Candle<'a>>>,
+    pub first_ts_ms: i64,
+    pub last_ts_ms: i64,
+    pub has_closed_until: bool,
+    pub closed_until_ms: i64,
+    pub is_partial: bool,
+    pub late_rows: u64,
+    pub flags: u32,
+}
+impl<'a> Default for CheckpointTargetArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    CheckpointTargetArgs {
+      interval: None,
+      candle: None,
+      first_ts_ms: 0,
+      last_ts_ms: 0,
+      has_closed_until: false,
+      closed_until_ms: 0,
+      is_partial: false,
+      late_rows: 0,
+      flags: 0,
+    }
+  }
+}
+
+pub struct CheckpointTargetBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CheckpointTargetBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_interval(&mut self, interval: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CheckpointTarget::VT_INTERVAL, interval);
+  }
+  #[inline]
+  pub fn add_candle(&mut self, candle: ::flatbuffers::WIPOffset<Candle<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Candle>>(CheckpointTarget::VT_CANDLE, candle);
+  }
+  #[inline]
+  pub fn add_first_ts_ms(&mut self, first_ts_ms: i64) {
+    self.fbb_.push_slot::<i64>(CheckpointTarget::VT_FIRST_TS_MS, first_ts_ms, 0);
+  }
+  #[inline]
+  pub fn add_last_ts_ms(&mut self, last_ts_ms: i64) {
+    self.fbb_.push_slot::<i64>(CheckpointTarget::VT_LAST_TS_MS, last_ts_ms, 0);
+  }
+  #[inline]
+  pub fn add_has_closed_until(&mut self, has_closed_until: bool) {
+    self.fbb_.push_slot::<bool>(CheckpointTarget::VT_HAS_CLOSED_UNTIL, has_closed_until, false);
+  }
+  #[inline]
+  pub fn add_closed_until_ms(&mut self, closed_until_ms: i64) {
+    self.fbb_.push_slot::<i64>(CheckpointTarget::VT_CLOSED_UNTIL_MS, closed_until_ms, 0);
+  }
+  #[inline]
+  pub fn add_is_partial(&mut self, is_partial: bool) {
+    self.fbb_.push_slot::<bool>(CheckpointTarget::VT_IS_PARTIAL, is_partial, false);
+  }
+  #[inline]
+  pub fn add_late_rows(&mut self, late_rows: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointTarget::VT_LATE_ROWS, late_rows, 0);
+  }
+  #[inline]
+  pub fn add_flags(&mut self, flags: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointTarget::VT_FLAGS, flags, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointTargetBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    CheckpointTargetBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<CheckpointTarget<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for CheckpointTarget<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("CheckpointTarget");
+      ds.field("interval", &self.interval());
+      ds.field("candle", &self.candle());
+      ds.field("first_ts_ms", &self.first_ts_ms());
+      ds.field("last_ts_ms", &self.last_ts_ms());
+      ds.field("has_closed_until", &self.has_closed_until());
+      ds.field("closed_until_ms", &self.closed_until_ms());
+      ds.field("is_partial", &self.is_partial());
+      ds.field("late_rows", &self.late_rows());
+      ds.field("flags", &self.flags());
+      ds.finish()
+  }
+}
+pub enum CheckpointStreamOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct CheckpointStream<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for CheckpointStream<'a> {
+  type Inner = CheckpointStream<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> CheckpointStream<'a> {
+  pub const VT_WATERMARK: ::flatbuffers::VOffsetT = 4;
+  pub const VT_FLAGS: ::flatbuffers::VOffsetT = 6;
+  pub const VT_IS_CUT: ::flatbuffers::VOffsetT = 8;
+  pub const VT_WINDOW: ::flatbuffers::VOffsetT = 10;
+  pub const VT_TARGETS: ::flatbuffers::VOffsetT = 12;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    CheckpointStream { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args CheckpointStreamArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<CheckpointStream<'bldr>> {
+    let mut builder = CheckpointStreamBuilder::new(_fbb);
+    if let Some(x) = args.targets { builder.add_targets(x); }
+    if let Some(x) = args.window { builder.add_window(x); }
+    builder.add_flags(args.flags);
+    if let Some(x) = args.watermark { builder.add_watermark(x); }
+    builder.add_is_cut(args.is_cut);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn watermark(&self) -> Option<StreamWatermark<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<StreamWatermark>>(CheckpointStream::VT_WATERMARK, None)}
+  }
+  #[inline]
+  pub fn flags(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointStream::VT_FLAGS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn is_cut(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(CheckpointStream::VT_IS_CUT, Some(false)).unwrap()}
+  }
+  #[inline]
+  pub fn window(&self) -> Option<BatchBytes<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<BatchBytes>>(CheckpointStream::VT_WINDOW, None)}
+  }
+  #[inline]
+  pub fn targets(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointTarget<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointTarget>>>>(CheckpointStream::VT_TARGETS, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for CheckpointStream<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<StreamWatermark>>("watermark", Self::VT_WATERMARK, false)?
+     .visit_field::<u32>("flags", Self::VT_FLAGS, false)?
+     .visit_field::<bool>("is_cut", Self::VT_IS_CUT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<BatchBytes>>("window", Self::VT_WINDOW, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<CheckpointTarget>>>>("targets", Self::VT_TARGETS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct CheckpointStreamArgs<'a> {
+    pub watermark: Option<::flatbuffers::WIPOffset<StreamWatermark<'a>>>,
+    pub flags: u32,
+    pub is_cut: bool,
+    pub window: Option<::flatbuffers::WIPOffset<BatchBytes<'a>>>,
+    pub targets: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointTarget<'a>>>>>,
+}
+impl<'a> Default for CheckpointStreamArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    CheckpointStreamArgs {
+      watermark: None,
+      flags: 0,
+      is_cut: false,
+      window: None,
+      targets: None,
+    }
+  }
+}
+
+pub struct CheckpointStreamBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CheckpointStreamBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_watermark(&mut self, watermark: ::flatbuffers::WIPOffset<StreamWatermark<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<StreamWatermark>>(CheckpointStream::VT_WATERMARK, watermark);
+  }
+  #[inline]
+  pub fn add_flags(&mut self, flags: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointStream::VT_FLAGS, flags, 0);
+  }
+  #[inline]
+  pub fn add_is_cut(&mut self, is_cut: bool) {
+    self.fbb_.push_slot::<bool>(CheckpointStream::VT_IS_CUT, is_cut, false);
+  }
+  #[inline]
+  pub fn add_window(&mut self, window: ::flatbuffers::WIPOffset<BatchBytes<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<BatchBytes>>(CheckpointStream::VT_WINDOW, window);
+  }
+  #[inline]
+  pub fn add_targets(&mut self, targets: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<CheckpointTarget<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CheckpointStream::VT_TARGETS, targets);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointStreamBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    CheckpointStreamBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<CheckpointStream<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for CheckpointStream<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("CheckpointStream");
+      ds.field("watermark", &self.watermark());
+      ds.field("flags", &self.flags());
+      ds.field("is_cut", &self.is_cut());
+      ds.field("window", &self.window());
+      ds.field("targets", &self.targets());
+      ds.finish()
+  }
+}
+pub enum CheckpointClosedOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct CheckpointClosed<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for CheckpointClosed<'a> {
+  type Inner = CheckpointClosed<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> CheckpointClosed<'a> {
+  pub const VT_POSITION: ::flatbuffers::VOffsetT = 4;
+  pub const VT_FLAGS: ::flatbuffers::VOffsetT = 6;
+  pub const VT_CANDLES: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    CheckpointClosed { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args CheckpointClosedArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<CheckpointClosed<'bldr>> {
+    let mut builder = CheckpointClosedBuilder::new(_fbb);
+    builder.add_position(args.position);
+    if let Some(x) = args.candles { builder.add_candles(x); }
+    builder.add_flags(args.flags);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn position(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointClosed::VT_POSITION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn flags(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointClosed::VT_FLAGS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn candles(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Candle<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Candle>>>>(CheckpointClosed::VT_CANDLES, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for CheckpointClosed<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u64>("position", Self::VT_POSITION, false)?
+     .visit_field::<u32>("flags", Self::VT_FLAGS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<Candle>>>>("candles", Self::VT_CANDLES, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct CheckpointClosedArgs<'a> {
+    pub position: u64,
+    pub flags: u32,
+    pub candles: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Candle<'a>>>>>,
+}
+impl<'a> Default for CheckpointClosedArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    CheckpointClosedArgs {
+      position: 0,
+      flags: 0,
+      candles: None,
+    }
+  }
+}
+
+pub struct CheckpointClosedBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CheckpointClosedBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_position(&mut self, position: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointClosed::VT_POSITION, position, 0);
+  }
+  #[inline]
+  pub fn add_flags(&mut self, flags: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointClosed::VT_FLAGS, flags, 0);
+  }
+  #[inline]
+  pub fn add_candles(&mut self, candles: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<Candle<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CheckpointClosed::VT_CANDLES, candles);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointClosedBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    CheckpointClosedBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<CheckpointClosed<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for CheckpointClosed<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("CheckpointClosed");
+      ds.field("position", &self.position());
+      ds.field("flags", &self.flags());
+      ds.field("candles", &self.candles());
+      ds.finish()
+  }
+}
+pub enum CheckpointLaneOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct CheckpointLane<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for CheckpointLane<'a> {
+  type Inner = CheckpointLane<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> CheckpointLane<'a> {
+  pub const VT_KEY: ::flatbuffers::VOffsetT = 4;
+  pub const VT_SEEN: ::flatbuffers::VOffsetT = 6;
+  pub const VT_PENDING: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    CheckpointLane { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args CheckpointLaneArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<CheckpointLane<'bldr>> {
+    let mut builder = CheckpointLaneBuilder::new(_fbb);
+    builder.add_seen(args.seen);
+    if let Some(x) = args.pending { builder.add_pending(x); }
+    if let Some(x) = args.key { builder.add_key(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn key(&self) -> Option<StreamKey<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<StreamKey>>(CheckpointLane::VT_KEY, None)}
+  }
+  #[inline]
+  pub fn seen(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointLane::VT_SEEN, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn pending(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointClosed<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointClosed>>>>(CheckpointLane::VT_PENDING, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for CheckpointLane<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<StreamKey>>("key", Self::VT_KEY, false)?
+     .visit_field::<u64>("seen", Self::VT_SEEN, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<CheckpointClosed>>>>("pending", Self::VT_PENDING, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct CheckpointLaneArgs<'a> {
+    pub key: Option<::flatbuffers::WIPOffset<StreamKey<'a>>>,
+    pub seen: u64,
+    pub pending: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointClosed<'a>>>>>,
+}
+impl<'a> Default for CheckpointLaneArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    CheckpointLaneArgs {
+      key: None,
+      seen: 0,
+      pending: None,
+    }
+  }
+}
+
+pub struct CheckpointLaneBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CheckpointLaneBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_key(&mut self, key: ::flatbuffers::WIPOffset<StreamKey<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<StreamKey>>(CheckpointLane::VT_KEY, key);
+  }
+  #[inline]
+  pub fn add_seen(&mut self, seen: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointLane::VT_SEEN, seen, 0);
+  }
+  #[inline]
+  pub fn add_pending(&mut self, pending: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<CheckpointClosed<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CheckpointLane::VT_PENDING, pending);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointLaneBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    CheckpointLaneBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<CheckpointLane<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for CheckpointLane<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("CheckpointLane");
+      ds.field("key", &self.key());
+      ds.field("seen", &self.seen());
+      ds.field("pending", &self.pending());
+      ds.finish()
+  }
+}
+pub enum CheckpointPartOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct CheckpointPart<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for CheckpointPart<'a> {
+  type Inner = CheckpointPart<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> CheckpointPart<'a> {
+  pub const VT_PARTITION: ::flatbuffers::VOffsetT = 4;
+  pub const VT_EPOCH: ::flatbuffers::VOffsetT = 6;
+  pub const VT_POSITION: ::flatbuffers::VOffsetT = 8;
+  pub const VT_PART: ::flatbuffers::VOffsetT = 10;
+  pub const VT_PARTS: ::flatbuffers::VOffsetT = 12;
+  pub const VT_STREAMS: ::flatbuffers::VOffsetT = 14;
+  pub const VT_LANES: ::flatbuffers::VOffsetT = 16;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    CheckpointPart { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args CheckpointPartArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<CheckpointPart<'bldr>> {
+    let mut builder = CheckpointPartBuilder::new(_fbb);
+    builder.add_position(args.position);
+    builder.add_epoch(args.epoch);
+    if let Some(x) = args.lanes { builder.add_lanes(x); }
+    if let Some(x) = args.streams { builder.add_streams(x); }
+    builder.add_parts(args.parts);
+    builder.add_part(args.part);
+    builder.add_partition(args.partition);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn partition(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointPart::VT_PARTITION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn epoch(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointPart::VT_EPOCH, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn position(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(CheckpointPart::VT_POSITION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn part(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointPart::VT_PART, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn parts(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(CheckpointPart::VT_PARTS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn streams(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointStream<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointStream>>>>(CheckpointPart::VT_STREAMS, None)}
+  }
+  #[inline]
+  pub fn lanes(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointLane<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointLane>>>>(CheckpointPart::VT_LANES, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for CheckpointPart<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u32>("partition", Self::VT_PARTITION, false)?
+     .visit_field::<u64>("epoch", Self::VT_EPOCH, false)?
+     .visit_field::<u64>("position", Self::VT_POSITION, false)?
+     .visit_field::<u32>("part", Self::VT_PART, false)?
+     .visit_field::<u32>("parts", Self::VT_PARTS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<CheckpointStream>>>>("streams", Self::VT_STREAMS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<CheckpointLane>>>>("lanes", Self::VT_LANES, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct CheckpointPartArgs<'a> {
+    pub partition: u32,
+    pub epoch: u64,
+    pub position: u64,
+    pub part: u32,
+    pub parts: u32,
+    pub streams: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointStream<'a>>>>>,
+    pub lanes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<CheckpointLane<'a>>>>>,
+}
+impl<'a> Default for CheckpointPartArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    CheckpointPartArgs {
+      partition: 0,
+      epoch: 0,
+      position: 0,
+      part: 0,
+      parts: 0,
+      streams: None,
+      lanes: None,
+    }
+  }
+}
+
+pub struct CheckpointPartBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CheckpointPartBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_partition(&mut self, partition: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointPart::VT_PARTITION, partition, 0);
+  }
+  #[inline]
+  pub fn add_epoch(&mut self, epoch: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointPart::VT_EPOCH, epoch, 0);
+  }
+  #[inline]
+  pub fn add_position(&mut self, position: u64) {
+    self.fbb_.push_slot::<u64>(CheckpointPart::VT_POSITION, position, 0);
+  }
+  #[inline]
+  pub fn add_part(&mut self, part: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointPart::VT_PART, part, 0);
+  }
+  #[inline]
+  pub fn add_parts(&mut self, parts: u32) {
+    self.fbb_.push_slot::<u32>(CheckpointPart::VT_PARTS, parts, 0);
+  }
+  #[inline]
+  pub fn add_streams(&mut self, streams: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<CheckpointStream<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CheckpointPart::VT_STREAMS, streams);
+  }
+  #[inline]
+  pub fn add_lanes(&mut self, lanes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<CheckpointLane<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CheckpointPart::VT_LANES, lanes);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointPartBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    CheckpointPartBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<CheckpointPart<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for CheckpointPart<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("CheckpointPart");
+      ds.field("partition", &self.partition());
+      ds.field("epoch", &self.epoch());
+      ds.field("position", &self.position());
+      ds.field("part", &self.part());
+      ds.field("parts", &self.parts());
+      ds.field("streams", &self.streams());
+      ds.field("lanes", &self.lanes());
+      ds.finish()
+  }
+}
 pub enum EnvelopeOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -7579,6 +8785,51 @@ impl<'a> Envelope<'a> {
     }
   }
 
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn message_as_checkpoint_request(&self) -> Option<CheckpointRequest<'a>> {
+    if self.message_type() == Message::CheckpointRequest {
+      self.message().map(|t| {
+       // Safety:
+       // Created from a valid Table for this object
+       // Which contains a valid union in this slot
+       unsafe { CheckpointRequest::init_from_table(t) }
+     })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn message_as_checkpoint_response(&self) -> Option<CheckpointResponse<'a>> {
+    if self.message_type() == Message::CheckpointResponse {
+      self.message().map(|t| {
+       // Safety:
+       // Created from a valid Table for this object
+       // Which contains a valid union in this slot
+       unsafe { CheckpointResponse::init_from_table(t) }
+     })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn message_as_checkpoint_part(&self) -> Option<CheckpointPart<'a>> {
+    if self.message_type() == Message::CheckpointPart {
+      self.message().map(|t| {
+       // Safety:
+       // Created from a valid Table for this object
+       // Which contains a valid union in this slot
+       unsafe { CheckpointPart::init_from_table(t) }
+     })
+    } else {
+      None
+    }
+  }
+
 }
 
 impl ::flatbuffers::Verifiable for Envelope<'_> {
@@ -7623,6 +8874,9 @@ impl ::flatbuffers::Verifiable for Envelope<'_> {
           Message::WatermarkBatch => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<WatermarkBatch>>("Message::WatermarkBatch", pos),
           Message::StateRequest => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<StateRequest>>("Message::StateRequest", pos),
           Message::StateResponse => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<StateResponse>>("Message::StateResponse", pos),
+          Message::CheckpointRequest => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<CheckpointRequest>>("Message::CheckpointRequest", pos),
+          Message::CheckpointResponse => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<CheckpointResponse>>("Message::CheckpointResponse", pos),
+          Message::CheckpointPart => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<CheckpointPart>>("Message::CheckpointPart", pos),
           _ => Ok(()),
         }
      })?
@@ -7910,6 +9164,27 @@ impl ::core::fmt::Debug for Envelope<'_> {
         },
         Message::StateResponse => {
           if let Some(x) = self.message_as_state_response() {
+            ds.field("message", &x)
+          } else {
+            ds.field("message", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        Message::CheckpointRequest => {
+          if let Some(x) = self.message_as_checkpoint_request() {
+            ds.field("message", &x)
+          } else {
+            ds.field("message", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        Message::CheckpointResponse => {
+          if let Some(x) = self.message_as_checkpoint_response() {
+            ds.field("message", &x)
+          } else {
+            ds.field("message", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        Message::CheckpointPart => {
+          if let Some(x) = self.message_as_checkpoint_part() {
             ds.field("message", &x)
           } else {
             ds.field("message", &"InvalidFlatbuffer: Union discriminant does not match value.")

@@ -10,13 +10,13 @@ fn name() -> impl Strategy<Value = String> {
     "[!-\\-/-~]{1,16}"
 }
 
-fn key_of(kind: Kind) -> impl Strategy<Value = StreamKey> {
+pub(super) fn key_of(kind: Kind) -> impl Strategy<Value = StreamKey> {
     (name(), name(), 1u32..100_000).prop_map(move |(source, symbol, seconds)| {
         StreamKey::new(kind, &source, &symbol, &Interval::from_seconds(seconds).unwrap().to_string()).unwrap()
     })
 }
 
-fn key() -> impl Strategy<Value = StreamKey> {
+pub(super) fn key() -> impl Strategy<Value = StreamKey> {
     prop_oneof![key_of(Kind::Candles), key_of(Kind::Metrics), key_of(Kind::Warnings)]
 }
 
@@ -29,11 +29,11 @@ fn seq() -> impl Strategy<Value = Seq> {
         .prop_map(|seq| Seq(seq.min(u64::MAX - 20_000)))
 }
 
-fn position() -> impl Strategy<Value = Position> {
+pub(super) fn position() -> impl Strategy<Value = Position> {
     seq().prop_map(|seq| Position(seq.0.max(1)))
 }
 
-fn epoch() -> impl Strategy<Value = Epoch> {
+pub(super) fn epoch() -> impl Strategy<Value = Epoch> {
     prop_oneof![Just(0), any::<u64>()].prop_map(Epoch)
 }
 
@@ -41,7 +41,7 @@ fn digest() -> impl Strategy<Value = Digest> {
     any::<u64>().prop_map(Digest)
 }
 
-fn candle() -> impl Strategy<Value = Candle> {
+pub(super) fn candle() -> impl Strategy<Value = Candle> {
     let price = || prop_oneof![Just(0.0), -1e12..1e12, Just(5e-324), Just(f64::MAX)];
     (any::<i64>(), price(), price(), price(), price(), prop_oneof![Just(0.0), 0.0..1e15]).prop_map(
         |(ts, a, b, c, d, volume)| {
@@ -101,7 +101,7 @@ pub(super) fn batch() -> impl Strategy<Value = Batch> {
     )
 }
 
-fn bytes() -> impl Strategy<Value = Bytes> {
+pub(super) fn bytes() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 1..40)
 }
 
@@ -109,7 +109,7 @@ fn id() -> impl Strategy<Value = String> {
     "[ -~]{1,128}"
 }
 
-fn watermark() -> impl Strategy<Value = Watermark> {
+pub(super) fn watermark() -> impl Strategy<Value = Watermark> {
     (epoch(), seq(), seq(), any::<i64>(), digest()).prop_map(|(epoch, earliest, latest, ts, digest)| {
         Watermark { epoch, earliest, latest, latest_ts: UnixNanos(ts), digest }
     })
@@ -380,5 +380,6 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
         4 => directory_messages(),
         4 => ingest_messages(),
         4 => journal_messages(),
+        3 => super::checkpoints::messages(),
     ]
 }
