@@ -17,7 +17,6 @@ mod connect;
 mod exit;
 mod files;
 mod render;
-mod rows;
 mod stack;
 mod terminal;
 

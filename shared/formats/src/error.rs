@@ -79,3 +79,36 @@ pub enum BodyError {
     #[error("{0}")]
     Malformed(String),
 }
+
+/// Why rows cannot be written to a file.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The operating system did not take it; mostly a full disk.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The rows do not fit the form.
+    #[error("the rows cannot be written: {0}")]
+    Encode(String),
+}
+
+impl From<csv::Error> for WriteError {
+    fn from(error: csv::Error) -> WriteError {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => WriteError::Io(error),
+            other => WriteError::Encode(format!("{other:?}")),
+        }
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl From<parquet::errors::ParquetError> for WriteError {
+    fn from(error: parquet::errors::ParquetError) -> WriteError {
+        match error {
+            parquet::errors::ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+                Ok(io) => WriteError::Io(*io),
+                Err(other) => WriteError::Encode(other.to_string()),
+            },
+            other => WriteError::Encode(other.to_string()),
+        }
+    }
+}

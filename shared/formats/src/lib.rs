@@ -1,8 +1,9 @@
 //! Rows from what people have: CSV and Parquet files, NDJSON, JSON arrays and CSV bodies.
 //!
 //! Columns and timestamp forms are detected, ticks are folded into candles, and a row that cannot be
-//! taken is named with its place and the reason. It reads and checks; it is not a source (nothing is
-//! sent, paced or numbered here, see `gapless-ingestion`), and it writes nothing.
+//! taken is named with its place and the reason. And sequenced rows into CSV and Parquet files
+//! ([`RowWriter`]), which read back exactly ([`RowReader`]). It is not a source (nothing is sent, paced or
+//! numbered here, see `gapless-ingestion`), and knows nothing of folders and durability.
 //!
 //! # Invariants
 //! - Rows that come out are valid: `Rows::validate` accepts every batch.
@@ -37,6 +38,7 @@ mod builder;
 mod candle_file;
 mod delimited;
 mod error;
+mod file_form;
 mod file_name;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -45,7 +47,10 @@ mod lines;
 #[cfg(feature = "parquet")]
 mod parquet_rows;
 mod row;
+mod row_reader;
 mod row_source;
+mod row_writer;
+pub mod rows;
 mod scalar;
 mod spacing;
 mod ticks;
@@ -54,10 +59,13 @@ mod time;
 pub use body::{BodyFormat, parse_body};
 pub use builder::{PushError, RowsBuilder};
 pub use candle_file::{CandleFile, FileBatch, ReadOptions};
-pub use error::{BadRow, BodyError, FileError};
+pub use error::{BadRow, BodyError, FileError, WriteError};
+pub use file_form::FileForm;
 pub use file_name::{FileName, topic_part};
 pub use lines::{Line, Lines, MAX_LINE_BYTES};
 pub use row::Row;
+pub use row_reader::RowReader;
+pub use row_writer::RowWriter;
 pub use ticks::Price;
 pub use time::{TimeError, parse_time};
 

@@ -195,7 +195,7 @@ fn nanos_per(unit: TimeUnit) -> i64 {
 }
 
 /// Runs a step of the decoder; its error and its panic both say that the file is damaged.
-fn guarded<T, E: std::fmt::Display>(
+pub(crate) fn guarded<T, E: std::fmt::Display>(
     file: &Arc<str>,
     step: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, FileError> {

@@ -5,3 +5,4 @@ mod names;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod times;
+mod written;

@@ -9,6 +9,7 @@ use crate::files::{FileFormat, RowFile};
 use crate::{render, terminal};
 use anyhow::Result;
 use gapless::{BackfillRequest, Client, Kind, Rows, Seq, SeqRange, Service, StreamKey, UnixNanos};
+use gapless_formats::FileForm;
 use pages::Pages;
 use std::path::PathBuf;
 
@@ -32,7 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
-    let format = args.format.or_else(|| FileFormat::of(&args.to));
+    let format = args.format.map(FileForm::from).or_else(|| FileForm::of(&args.to));
     let format = format.ok_or_else(|| usage("name a file that ends in .csv or .parquet, or say --format"))?;
     let client = global.client_of(&[Service::Backfill])?;
     let range = range(&client, &args)?;

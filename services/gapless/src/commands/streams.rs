@@ -2,9 +2,10 @@
 
 use crate::connect::Global;
 use crate::exit::Outcome;
-use crate::{render, rows};
+use crate::render;
 use anyhow::Result;
 use gapless::{Seq, Service, StreamStatus};
+use gapless_formats::rows;
 use serde::Serialize;
 
 /// Lists the streams that backfill knows, with how far each is.

@@ -1,8 +1,8 @@
 //! What was written reads back equal.
 
-use super::{FileFormat, RowFile};
+use super::RowFile;
 use gapless::{Batch, Candle, Epoch, Flags, Kind, MetricRows, Rows, Seq, UnixMillis, UnixNanos};
-use gapless_formats::{CandleFile, ReadOptions};
+use gapless_formats::{CandleFile, FileForm, ReadOptions};
 
 fn candles() -> Vec<Candle> {
     (0..500)
@@ -21,9 +21,9 @@ fn batch(key: &str, rows: Rows) -> Batch {
 #[test]
 fn candles_survive_both_forms_to_the_bit() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, format) in [("x-1m.csv", FileFormat::Csv), ("x-1m.parquet", FileFormat::Parquet)] {
+    for (name, format) in [("x-1m.csv", FileForm::Csv), ("x-1m.parquet", FileForm::Parquet)] {
         let path = folder.path().join(name);
-        assert_eq!(FileFormat::of(&path), Some(format));
+        assert_eq!(FileForm::of(&path), Some(format));
         let mut file = RowFile::create(&path, format, Kind::Candles, &[]).unwrap();
         file.write(&batch("candles.a.b.1m", Rows::Candles(candles()))).unwrap();
         assert!(!path.exists(), "a file appears only when it is whole");
@@ -41,7 +41,7 @@ fn metrics_whose_columns_changed_have_empty_fields() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.csv");
     let columns = ["a".to_owned(), "b".to_owned()];
-    let mut file = RowFile::create(&path, FileFormat::Csv, Kind::Metrics, &columns).unwrap();
+    let mut file = RowFile::create(&path, FileForm::Csv, Kind::Metrics, &columns).unwrap();
     for (column, value) in [("b", 2.5), ("a", f64::NAN)] {
         let rows =
             MetricRows { columns: [column.to_owned()].into(), ts: vec![UnixNanos(5)], values: vec![value] };

@@ -1,9 +1,9 @@
 //! Events as lines.
 
 use super::Format;
-use crate::rows;
 use anyhow::Result;
 use gapless::{Batch, Event, Flags, GapCause, StreamKey};
+use gapless_formats::rows;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::io::{BufWriter, Stdout, Write};
@@ -105,20 +105,8 @@ fn json_row(batch: &Batch, row: usize, seq: u64, time: &str) -> Value {
     if batch.flags.contains(Flags::SIMULATED) {
         object.insert("simulated".into(), true.into());
     }
-    let values: Map<String, Value> = rows::names(&batch.rows)
-        .iter()
-        .zip(rows::fields(&batch.rows, row))
-        .map(|(name, field)| ((*name).to_owned(), value(&field)))
-        .collect();
-    object.insert("values".into(), values.into());
+    object.insert("values".into(), rows::json(&batch.rows, row).into());
     object.into()
-}
-
-fn value(field: &rows::Field<'_>) -> Value {
-    match field {
-        rows::Field::Number(number) => number.map_or(Value::Null, Value::from),
-        rows::Field::Text(text) => (*text).into(),
-    }
 }
 
 fn json_event(event: &Event) -> Value {

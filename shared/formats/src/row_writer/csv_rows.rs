@@ -1,36 +1,31 @@
 //! Rows as comma-separated values. Numbers are the shortest texts that read back equal.
 
+use crate::error::WriteError;
 use crate::rows::{self, Field};
-use anyhow::Result;
-use gapless::{Batch, Kind, Rows};
+use gapless_model::Batch;
 use std::io::{BufWriter, Write};
 
-pub(super) struct CsvFile<W: Write> {
+pub(super) struct CsvOut<W: Write> {
     writer: csv::Writer<BufWriter<W>>,
     columns: Vec<String>,
 }
 
-impl<W: Write> CsvFile<W> {
-    pub(super) fn begin(out: W, kind: Kind, columns: &[String]) -> Result<CsvFile<W>> {
+impl<W: Write> CsvOut<W> {
+    pub(super) fn begin(out: W, columns: Vec<String>) -> Result<CsvOut<W>, WriteError> {
         let mut writer = csv::Writer::from_writer(BufWriter::new(out));
-        let empty = Rows::empty(kind);
-        let columns: Vec<String> = match kind {
-            Kind::Metrics => columns.to_vec(),
-            Kind::Candles | Kind::Warnings => rows::names(&empty).into_iter().map(str::to_owned).collect(),
-        };
         writer.write_record(["seq", "ts"].into_iter().chain(columns.iter().map(String::as_str)))?;
-        Ok(CsvFile { writer, columns })
+        Ok(CsvOut { writer, columns })
     }
 
-    pub(super) fn write(&mut self, batch: &Batch) -> Result<()> {
+    pub(super) fn write(&mut self, batch: &Batch) -> Result<(), WriteError> {
         let names = rows::names(&batch.rows);
         // Which of the batch's fields belongs into each column of the file.
         let places: Vec<Option<usize>> =
             self.columns.iter().map(|column| names.iter().position(|name| name == column)).collect();
-        for (row, seq, ts) in rows::places(batch) {
+        for (row, seq, _) in rows::places(batch) {
             let fields = rows::fields(&batch.rows, row);
             self.writer.write_field(seq.to_string())?;
-            self.writer.write_field(rows::time(ts))?;
+            self.writer.write_field(rows::time_of(&batch.rows, row))?;
             for place in &places {
                 let field = place.and_then(|at| fields.get(at)).unwrap_or(&Field::Number(None));
                 self.writer.write_field(rows::text(field))?;
@@ -40,9 +35,8 @@ impl<W: Write> CsvFile<W> {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<()> {
-        tracing::debug!(columns = self.columns.len(), "csv file complete");
-        self.writer.flush()?;
-        Ok(())
+    pub(super) fn finish(self) -> Result<W, WriteError> {
+        let buffered = self.writer.into_inner().map_err(|error| error.into_error())?;
+        Ok(buffered.into_inner().map_err(|error| error.into_error())?)
     }
 }

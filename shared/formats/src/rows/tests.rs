@@ -1,7 +1,7 @@
 //! Fields of rows.
 
 use super::{Field, fields, names, text, time};
-use gapless::{Candle, MetricRows, Rows, UnixMillis, UnixNanos};
+use gapless_model::{Candle, MetricRows, Rows, UnixMillis, UnixNanos};
 
 #[test]
 fn numbers_read_back_equal() {
