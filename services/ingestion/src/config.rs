@@ -182,6 +182,7 @@ impl fmt::Display for SyncPolicy {
         match self.0 {
             Sync::Always => f.write_str("always"),
             Sync::Os => f.write_str("os"),
+            Sync::Manual => f.write_str("manual"),
             Sync::Every(wait) => HumanDuration(wait).fmt(f),
         }
     }

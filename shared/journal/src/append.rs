@@ -6,9 +6,8 @@ use crate::header::Previous;
 use crate::meta::Meta;
 use crate::segment::Segment;
 use crate::{Journal, JournalError, MAX_RECORD_BYTES, Options, Sync};
+use gapless_disk::DiskFile;
 use gapless_model::{Position, UnixMillis};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,7 +27,7 @@ pub struct Appender {
     options: Options,
     meta: Meta,
     segment: Arc<Segment>,
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     buffer: Vec<u8>,
     broken: Option<String>,
     thread: Option<JoinHandle<()>>,
@@ -51,7 +50,7 @@ impl Appender {
         options: Options,
         meta: Meta,
         segment: Arc<Segment>,
-        file: Arc<File>,
+        file: Arc<dyn DiskFile>,
     ) -> Result<Appender, JournalError> {
         let thread =
             journal.shared.syncer.spawn().map_err(io_error("start the sync thread of", &options.dir))?;
@@ -133,15 +132,15 @@ impl Appender {
             return Ok(());
         }
         // First the old one, so that only the last file of a journal can ever be torn.
-        if let Err(error) = self.journal.shared.syncer.force(&self.file) {
+        if let Err(error) = self.journal.shared.syncer.force(&*self.file) {
             return Err(self.break_down(format!("syncing failed ({error})")));
         }
         let previous = Previous { first: self.segment.first(), bytes: end };
-        let dir = &self.options.dir;
+        let Options { disk, dir, .. } = &self.options;
         let (segment, file) =
-            Segment::create(dir, self.journal.epoch(), latest.next(), now, previous, preamble)?;
+            Segment::create(disk, dir, self.journal.epoch(), latest.next(), now, previous, preamble)?;
         self.segment = Arc::new(segment);
-        self.file = Arc::new(file);
+        self.file = file;
         self.journal.shared.syncer.switched(Arc::clone(&self.file), latest);
         let mut log = self.journal.shared.log();
         log.segments.push_back(Arc::clone(&self.segment));
@@ -157,12 +156,12 @@ impl Appender {
     /// When syncing fails: then the next open treats it like a killed process.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.check_usable()?;
-        self.journal.shared.syncer.force(&self.file).map_err(io_error("sync", &self.segment.path))?;
+        self.journal.shared.syncer.force(&*self.file).map_err(io_error("sync", &self.segment.path))?;
         let latest = self.journal.latest();
         self.journal.shared.syncer.reached(latest);
         self.journal.persist_followers()?;
         self.meta.closed_at = Some(latest.0);
-        self.meta.store(&self.options.dir)
+        self.meta.store(&*self.options.disk, &self.options.dir)
     }
 
     fn check_usable(&self) -> Result<(), JournalError> {
@@ -181,7 +180,7 @@ impl Appender {
             return Err(io_error("write", &self.segment.path)(error));
         }
         if self.options.sync == Sync::Always
-            && let Err(error) = self.journal.shared.syncer.force(&self.file)
+            && let Err(error) = self.journal.shared.syncer.force(&*self.file)
         {
             // The group is refused, so it must not come back at the next start.
             let cut = self.file.set_len(start).err().map(|cut| format!(", then cutting ({cut})"));

@@ -1,11 +1,13 @@
 //! Who still needs which records: `followers.json`.
 
 use crate::error::{damaged, io_error};
-use crate::{Journal, JournalError, atomic_file};
+use crate::{Journal, JournalError};
+use gapless_disk::{Disk, write_atomically};
 use gapless_model::{Position, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const NAME: &str = "followers.json";
 
@@ -28,6 +30,7 @@ pub struct FollowerStatus {
 
 #[derive(Debug)]
 pub(crate) struct Followers {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     known: BTreeMap<String, Follower>,
     /// Something changed since the file was written.
@@ -42,16 +45,16 @@ struct Follower {
 }
 
 impl Followers {
-    pub(crate) fn load(dir: &Path) -> Result<Followers, JournalError> {
+    pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Followers, JournalError> {
         let path = dir.join(NAME);
-        let known = match std::fs::read(&path) {
+        let known = match disk.read(&path) {
             Ok(text) => {
                 serde_json::from_slice(&text).map_err(|error| damaged(&path, 0, error.to_string()))?
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(io_error("read", &path)(error)),
         };
-        Ok(Followers { dir: dir.to_path_buf(), known, unsaved: false })
+        Ok(Followers { disk: Arc::clone(disk), dir: dir.to_path_buf(), known, unsaved: false })
     }
 
     /// Nobody has acknowledged what is not there: after a loss, positions are given out anew.
@@ -76,7 +79,8 @@ impl Followers {
     fn save(&mut self) -> Result<(), JournalError> {
         let text = serde_json::to_vec_pretty(&self.known)
             .map_err(|error| io_error("write", &self.dir.join(NAME))(std::io::Error::other(error)))?;
-        atomic_file::write(&self.dir, NAME, &[&text])?;
+        write_atomically(&*self.disk, &self.dir, NAME, &[&text])
+            .map_err(io_error("write", &self.dir.join(NAME)))?;
         self.unsaved = false;
         Ok(())
     }

@@ -7,9 +7,8 @@
 //! ends too early) can be told from a damaged length. Without it a flipped bit in a length would look like
 //! a write that a killed process did not finish, and acknowledged records would be cut.
 
-use std::fs::File;
+use gapless_disk::DiskFile;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 /// The longest record: the limit of any message.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -75,7 +74,7 @@ pub(crate) enum Step<'a> {
 
 /// Walks the records of a file from a known place on.
 pub(crate) struct Scanner<'f> {
-    file: &'f File,
+    file: &'f dyn DiskFile,
     /// Where the next record begins.
     offset: u64,
     /// Where the bytes to look at end.
@@ -88,7 +87,7 @@ pub(crate) struct Scanner<'f> {
 }
 
 impl<'f> Scanner<'f> {
-    pub(crate) fn new(file: &'f File, offset: u64, end: u64, expected: u64) -> Scanner<'f> {
+    pub(crate) fn new(file: &'f dyn DiskFile, offset: u64, end: u64, expected: u64) -> Scanner<'f> {
         Scanner { file, offset, end, expected, buffer: Vec::new(), cursor: 0 }
     }
 

@@ -9,9 +9,8 @@
 
 use crate::JournalError;
 use crate::error::{damaged, io_error};
+use gapless_disk::DiskFile;
 use gapless_model::{Epoch, Position, UnixMillis};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 const MAGIC: [u8; 8] = *b"GAPLSJNL";
@@ -74,7 +73,7 @@ impl Header {
     }
 
     /// Reads and checks the header of `file`.
-    pub(crate) fn read(file: &File, path: &Path) -> Result<Header, JournalError> {
+    pub(crate) fn read(file: &dyn DiskFile, path: &Path) -> Result<Header, JournalError> {
         let mut bytes = [0u8; HEADER_BYTES];
         file.read_exact_at(&mut bytes, 0).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => damaged(path, 0, "the file ends inside its header"),
@@ -102,9 +101,9 @@ impl Header {
     }
 
     /// Reads and checks the preamble that follows the header.
-    pub(crate) fn read_preamble(&self, file: &File, path: &Path) -> Result<Vec<u8>, JournalError> {
+    pub(crate) fn read_preamble(&self, file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>, JournalError> {
         let at = HEADER_BYTES as u64;
-        let length = file.metadata().map_err(io_error("look at", path))?.len();
+        let length = file.len().map_err(io_error("look at", path))?;
         if length < self.data_start() {
             return Err(damaged(path, length, "the file ends inside its preamble"));
         }

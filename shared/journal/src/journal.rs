@@ -1,11 +1,12 @@
 //! The side of the journal that anybody may hold: its state, its followers, its readers.
 
 use crate::followers::Followers;
-use crate::lock::DirLock;
 use crate::segment::Segment;
 use crate::sync::Syncer;
 use crate::{JournalError, Retention};
+use gapless_disk::Disk;
 use gapless_model::{Epoch, EpochStart, Position};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,13 +21,15 @@ pub struct Journal {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) retention: Retention,
     pub(crate) history: Vec<EpochStart>,
     pub(crate) followers: Mutex<Followers>,
     pub(crate) syncer: Syncer,
-    log: Mutex<Log>,
-    _lock: DirLock,
+    pub(crate) log: Mutex<Log>,
+    /// Held as long as the value lives.
+    pub(crate) _lock: Box<dyn Any + Send + Sync>,
 }
 
 /// The segments and where they end. Changed in one step after the bytes are in the file.
@@ -62,17 +65,8 @@ pub struct Status {
 }
 
 impl Journal {
-    pub(crate) fn new(
-        dir: PathBuf,
-        retention: Retention,
-        history: Vec<EpochStart>,
-        followers: Followers,
-        syncer: Syncer,
-        log: Log,
-        lock: DirLock,
-    ) -> Journal {
-        let (followers, log) = (Mutex::new(followers), Mutex::new(log));
-        Journal { shared: Arc::new(Shared { dir, retention, history, followers, syncer, log, _lock: lock }) }
+    pub(crate) fn new(shared: Shared) -> Journal {
+        Journal { shared: Arc::new(shared) }
     }
 
     /// How far it is, now.
@@ -113,6 +107,14 @@ impl Journal {
     /// Asks that everything written so far is synced soon, whatever the policy.
     pub fn request_sync(&self) {
         self.shared.syncer.request();
+    }
+
+    /// Syncs everything written so far, on this thread and under any policy.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] when the disk refuses: then nothing is taken any more.
+    pub fn sync_now(&self) -> Result<(), JournalError> {
+        self.shared.syncer.sync_now()
     }
 
     /// Waits until `position` is synced, at most `timeout`; whether it is.

@@ -28,14 +28,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod append;
-mod atomic_file;
 mod error;
 mod followers;
 mod frame;
 mod header;
 mod index;
 mod journal;
-mod lock;
 mod meta;
 mod open;
 mod options;

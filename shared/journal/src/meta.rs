@@ -1,9 +1,8 @@
 //! `journal.json`: the epochs, and how the last run ended.
 
-use crate::{
-    JournalError, Sync, atomic_file,
-    error::{damaged, io_error},
-};
+use crate::error::{damaged, io_error};
+use crate::{JournalError, Sync};
+use gapless_disk::{Disk, write_atomically};
 use gapless_model::{Epoch, EpochStart, Position, Seq, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -49,9 +48,9 @@ impl Meta {
         }
     }
 
-    pub(crate) fn load(dir: &Path) -> Result<Option<Meta>, JournalError> {
+    pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Option<Meta>, JournalError> {
         let path = dir.join(NAME);
-        let text = match std::fs::read(&path) {
+        let text = match disk.read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io_error("read", &path)(error)),
@@ -67,10 +66,10 @@ impl Meta {
         Ok(Some(meta))
     }
 
-    pub(crate) fn store(&self, dir: &Path) -> Result<(), JournalError> {
+    pub(crate) fn store(&self, disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| io_error("write", &dir.join(NAME))(std::io::Error::other(error)))?;
-        atomic_file::write(dir, NAME, &[&text]).map(drop)
+        write_atomically(disk, dir, NAME, &[&text]).map(drop).map_err(io_error("write", &dir.join(NAME)))
     }
 
     pub(crate) fn epoch(&self) -> Epoch {

@@ -4,15 +4,17 @@ use crate::append::Appender;
 use crate::error::{damaged, io_error};
 use crate::followers::Followers;
 use crate::header::Previous;
-use crate::journal::Log;
-use crate::lock::DirLock;
+use crate::journal::{Log, Shared};
 use crate::meta::Meta;
 use crate::recovery::{Recovered, Recovery, recover};
 use crate::segment::{self, Segment};
 use crate::sync::Syncer;
 use crate::{Journal, JournalError, Options};
 use gapless_model::{Position, UnixMillis};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// One opener at a time: whoever holds this file.
+const LOCK: &str = "lock";
 
 /// An open journal.
 #[derive(Debug)]
@@ -35,12 +37,15 @@ pub struct Opened {
 /// [`JournalError::Locked`] when it is open already, [`JournalError::Damaged`] when its files are not what
 /// was written (then nothing was changed), [`JournalError::Io`] when the folder cannot be used.
 pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
-    let dir = options.dir.clone();
-    std::fs::create_dir_all(&dir).map_err(io_error("make", &dir))?;
-    let lock = DirLock::take(&dir)?;
-    let meta = Meta::load(&dir)?;
-    let paths = segment::list(&dir)?;
-    let mut followers = Followers::load(&dir)?;
+    let (disk, dir) = (Arc::clone(&options.disk), options.dir.clone());
+    disk.create_dir_all(&dir).map_err(io_error("make", &dir))?;
+    let lock = dir.join(LOCK);
+    let Some(lock) = disk.lock(&lock).map_err(io_error("lock", &lock))? else {
+        return Err(JournalError::Locked { dir });
+    };
+    let meta = Meta::load(&*disk, &dir)?;
+    let paths = segment::list(&*disk, &dir)?;
+    let mut followers = Followers::load(&disk, &dir)?;
     let recovered = match (meta, paths.is_empty()) {
         (Some(meta), false) => recover(&options, meta, paths, followers.furthest(), now)?,
         (None, false) => {
@@ -49,14 +54,14 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         (meta, true) => begin(&options, meta, now)?,
     };
     let meta = recovered.meta.opened(&options.boot_id, options.sync);
-    meta.store(&dir)?;
+    meta.store(&*disk, &dir)?;
     let Some(last) = recovered.segments.last().map(Arc::clone) else {
         return Err(damaged(&dir, 0, "there is no file"));
     };
-    let preamble = last.header.read_preamble(&recovered.active, &last.path)?;
+    let preamble = last.header.read_preamble(&*recovered.active, &last.path)?;
     let latest = recovered.recovery.latest;
     followers.cap(latest);
-    let file = Arc::new(recovered.active);
+    let file = recovered.active;
     let syncer = Syncer::new(options.sync, options.on_sync, Arc::clone(&file), latest);
     let log = Log {
         segments: recovered.segments.into(),
@@ -64,7 +69,16 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         end: recovered.end,
         sealed_bytes: recovered.sealed_bytes,
     };
-    let journal = Journal::new(dir, options.retention, meta.history(), followers, syncer, log, lock);
+    let journal = Journal::new(Shared {
+        disk,
+        dir,
+        retention: options.retention,
+        history: meta.history(),
+        followers: Mutex::new(followers),
+        syncer,
+        log: Mutex::new(log),
+        _lock: lock,
+    });
     let replay_from = last.first();
     let appender = Appender::new(journal.clone(), options, meta, last, file)?;
     Ok(Opened { appender, journal, preamble, replay_from, recovery: recovered.recovery })
@@ -77,9 +91,10 @@ fn begin(options: &Options, before: Option<Meta>, now: UnixMillis) -> Result<Rec
         tracing::warn!(%left, "the journal's records are gone: a new history begins");
     }
     let meta = Meta::new(&options.boot_id, now, left_epoch);
-    meta.store(&options.dir)?;
+    meta.store(&*options.disk, &options.dir)?;
+    let Options { disk, dir, .. } = options;
     let (segment, active) =
-        Segment::create(&options.dir, meta.epoch(), Position::FIRST, now, Previous::default(), &[])?;
+        Segment::create(disk, dir, meta.epoch(), Position::FIRST, now, Previous::default(), &[])?;
     let end = segment.header.data_start();
     let recovery = Recovery { unclean: before.is_some(), cut: None, left_epoch, latest: Position::NONE };
     Ok(Recovered { segments: vec![Arc::new(segment)], active, end, sealed_bytes: 0, meta, recovery })

@@ -1,6 +1,8 @@
 //! How a journal is kept.
 
+use gapless_disk::{Disk, RealDisk};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A segment is retired as a whole and its sequencer snapshot costs one file: 64 MiB keeps both rare.
@@ -15,6 +17,9 @@ pub enum Sync {
     Every(Duration),
     /// When the system likes, or when asked: power loss costs what it had not written.
     Os,
+    /// When the caller says so, on the caller's thread ([`crate::Journal::sync_now`]): the journal has no thread
+    /// at all. For a simulated world; power loss costs what was not synced.
+    Manual,
 }
 
 /// What is kept.
@@ -39,6 +44,8 @@ pub enum Verify {
 /// Where and how a journal is kept.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// What the folder lies on.
+    pub disk: Arc<dyn Disk>,
     /// Its folder; made when missing.
     pub dir: PathBuf,
     /// A new segment is wanted when the records of one take this many bytes.
@@ -56,9 +63,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Defaults: 64 MiB segments, sync every 50 ms, everything kept.
+    /// Defaults: the machine's own disk, 64 MiB segments, sync every 50 ms, everything kept.
     pub fn new(dir: impl Into<PathBuf>, boot_id: impl Into<String>) -> Options {
         Options {
+            disk: Arc::new(RealDisk),
             dir: dir.into(),
             segment_bytes: SEGMENT_BYTES,
             sync: Sync::Every(Duration::from_millis(50)),

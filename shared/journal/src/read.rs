@@ -4,6 +4,7 @@ use crate::error::{damaged, io_error};
 use crate::frame::{Scanner, Step};
 use crate::segment::Segment;
 use crate::{Journal, JournalError};
+use gapless_disk::DiskFile;
 use gapless_model::Position;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ impl Journal {
                 }
                 Err(error) => return Err(io_error("open", &place.segment.path)(error)),
             };
-            return place.read(&file, max_bytes);
+            return place.read(&*file, max_bytes);
         }
     }
 
@@ -77,7 +78,7 @@ impl Journal {
 }
 
 impl Place {
-    fn read(self, file: &std::fs::File, max_bytes: usize) -> Result<Read, JournalError> {
+    fn read(self, file: &dyn DiskFile, max_bytes: usize) -> Result<Read, JournalError> {
         let path = &self.segment.path;
         let (start, offset) = self.segment.floor(file, self.from, self.end)?;
         let mut scanner = Scanner::new(file, offset, self.end, start.0);

@@ -10,9 +10,8 @@ use crate::error::{damaged, io_error};
 use crate::meta::Meta;
 use crate::segment::{Scan, Segment, Stop};
 use crate::{JournalError, Options, Verify, frame};
+use gapless_disk::DiskFile;
 use gapless_model::{Epoch, Position, UnixMillis};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -45,7 +44,7 @@ pub struct Cut {
 /// A journal's files, made whole.
 pub(crate) struct Recovered {
     pub(crate) segments: Vec<Arc<Segment>>,
-    pub(crate) active: File,
+    pub(crate) active: Arc<dyn DiskFile>,
     pub(crate) end: u64,
     pub(crate) sealed_bytes: u64,
     pub(crate) meta: Meta,
@@ -61,23 +60,24 @@ pub(crate) fn recover(
     followed: Position,
     now: UnixMillis,
 ) -> Result<Recovered, JournalError> {
-    let segments = paths.into_iter().map(Segment::open).collect::<Result<Vec<_>, _>>()?;
+    let segments =
+        paths.into_iter().map(|path| Segment::open(&options.disk, path)).collect::<Result<Vec<_>, _>>()?;
     let sealed_bytes = check_chain(&segments)?;
     if options.verify == Verify::All {
         check_sealed(&segments)?;
     }
     let Some(last) = segments.last() else { return Err(damaged(&options.dir, 0, "there is no file")) };
     let active = last.writer()?;
-    let length = active.metadata().map_err(io_error("look at", &last.path))?.len();
-    let scan = last.scan(&active, length)?;
-    let (cut, lost_power) = judge(last, &active, &scan, length, &meta, options)?;
+    let length = active.len().map_err(io_error("look at", &last.path))?;
+    let scan = last.scan(&*active, length)?;
+    let (cut, lost_power) = judge(last, &*active, &scan, length, &meta, options)?;
     let lost = lost_power || scan.latest < followed;
 
     let left_epoch = lost.then(|| meta.epoch());
     if lost {
         // Noted before the cut: a crash in between only begins one more epoch.
         meta.begin_epoch(now, scan.latest.next());
-        meta.store(&options.dir)?;
+        meta.store(&*options.disk, &options.dir)?;
         tracing::warn!(left = ?left_epoch, epoch = %meta.epoch(), latest = %scan.latest,
             %followed, lost_power, "acknowledged records are or may be gone: a new epoch begins");
     }
@@ -87,7 +87,7 @@ pub(crate) fn recover(
             "the unfinished end of the journal was cut");
     }
     // What a killed process had written may still be only in memory.
-    active.sync_all().map_err(io_error("sync", &last.path))?;
+    active.sync().map_err(io_error("sync", &last.path))?;
     let recovery = Recovery { unclean: meta.closed_at.is_none(), cut, left_epoch, latest: scan.latest };
     last.set_index(scan.index);
     let segments = segments.into_iter().map(Arc::new).collect();
@@ -97,7 +97,7 @@ pub(crate) fn recover(
 /// What to cut from the last file, and whether something acknowledged may be gone.
 fn judge(
     last: &Segment,
-    file: &File,
+    file: &dyn DiskFile,
     scan: &Scan,
     length: u64,
     meta: &Meta,
@@ -129,7 +129,12 @@ fn judge(
 }
 
 /// Whether a whole record lies behind the wrong bytes.
-fn records_follow(last: &Segment, file: &File, scan: &Scan, length: u64) -> Result<bool, JournalError> {
+fn records_follow(
+    last: &Segment,
+    file: &dyn DiskFile,
+    scan: &Scan,
+    length: u64,
+) -> Result<bool, JournalError> {
     let mut rest = vec![0; usize::try_from(length - scan.end).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut rest, scan.end).map_err(io_error("read", &last.path))?;
     Ok(frame::holds_record_after(&rest, scan.latest.0))
@@ -145,7 +150,8 @@ fn check_chain(segments: &[Segment]) -> Result<u64, JournalError> {
             let missing = format!("the segment before it begins at {} and is missing", previous.first);
             return Err(damaged(&after.path, 40, missing));
         }
-        let length = std::fs::metadata(&before.path).map_err(io_error("look at", &before.path))?.len();
+        let length =
+            before.reader().and_then(|file| file.len()).map_err(io_error("look at", &before.path))?;
         if length != previous.bytes {
             let other = format!("it has {length} bytes, it had {} when it was sealed", previous.bytes);
             return Err(damaged(&before.path, length.min(previous.bytes), other));
@@ -159,7 +165,7 @@ fn check_sealed(segments: &[Segment]) -> Result<(), JournalError> {
     for pair in segments.windows(2) {
         let [before, after] = pair else { continue };
         let file = before.reader().map_err(io_error("open", &before.path))?;
-        let scan = before.check(&file, after.header.previous.bytes)?;
+        let scan = before.check(&*file, after.header.previous.bytes)?;
         if scan.latest.next() != after.first() {
             let reason = format!("it ends at {}, the next file begins at {}", scan.latest, after.first());
             return Err(damaged(&before.path, scan.end, reason));

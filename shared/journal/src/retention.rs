@@ -3,7 +3,7 @@
 use crate::error::io_error;
 use crate::journal::Log;
 use crate::segment::Segment;
-use crate::{Journal, JournalError, Retention, atomic_file};
+use crate::{Journal, JournalError, Retention};
 use gapless_model::{Position, UnixMillis};
 use std::sync::Arc;
 
@@ -31,13 +31,14 @@ impl Journal {
         self.persist_followers()?;
         let mut retired = Retired::default();
         while let Some((segment, bytes, last)) = self.take_retirable(now, &mut retired.held_by) {
-            if let Err(error) = std::fs::remove_file(&segment.path) {
+            if let Err(error) = self.shared.disk.remove(&segment.path) {
                 let failed = io_error("remove", &segment.path)(error);
                 self.put_back(segment, bytes);
                 return Err(failed);
             }
             // One by one, so that a power loss never leaves a hole.
-            atomic_file::sync_dir(&self.shared.dir)?;
+            let dir = &self.shared.dir;
+            self.shared.disk.sync_dir(dir).map_err(io_error("sync", dir))?;
             retired = Retired {
                 segments: retired.segments + 1,
                 bytes: retired.bytes + bytes,

@@ -1,14 +1,14 @@
 //! One file of the journal.
 
+use crate::JournalError;
 use crate::error::{damaged, io_error};
 use crate::frame::{Scanner, Step};
 use crate::header::{Header, Previous};
 use crate::index::Index;
-use crate::{JournalError, atomic_file};
+use gapless_disk::{Disk, DiskFile, is_leftover, write_atomically};
 use gapless_model::{Epoch, Position, UnixMillis};
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SUFFIX: &str = ".log";
 const DIGITS: usize = 20;
@@ -16,6 +16,7 @@ const DIGITS: usize = 20;
 /// A segment as readers see it; where it ends is the journal's business.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    disk: Arc<dyn Disk>,
     pub(crate) path: PathBuf,
     pub(crate) header: Header,
     index: Mutex<Lookup>,
@@ -31,42 +32,44 @@ enum Lookup {
 impl Segment {
     /// Makes a new file with no records; its header and preamble are durable when this returns.
     pub(crate) fn create(
+        disk: &Arc<dyn Disk>,
         dir: &Path,
         epoch: Epoch,
         first: Position,
         created: UnixMillis,
         previous: Previous,
         preamble: &[u8],
-    ) -> Result<(Segment, File), JournalError> {
+    ) -> Result<(Segment, Arc<dyn DiskFile>), JournalError> {
         let header = Header::new(epoch, first, created, previous, preamble);
         let name = file_name(first);
         // It is written under another name first: a file with a segment's name has a whole header.
-        let file = atomic_file::write(dir, &name, &[&header.to_bytes(), preamble])?;
-        let segment =
-            Segment { path: dir.join(name), header, index: Mutex::new(Lookup::Known(Index::default())) };
-        Ok((segment, file))
+        let path = dir.join(&name);
+        let file = write_atomically(&**disk, dir, &name, &[&header.to_bytes(), preamble])
+            .map_err(io_error("write", &path))?;
+        let index = Mutex::new(Lookup::Known(Index::default()));
+        Ok((Segment { disk: Arc::clone(disk), path, header, index }, file))
     }
 
     /// Looks at an existing file; its records are not read yet.
-    pub(crate) fn open(path: PathBuf) -> Result<Segment, JournalError> {
-        let file = File::open(&path).map_err(io_error("open", &path))?;
-        let header = Header::read(&file, &path)?;
+    pub(crate) fn open(disk: &Arc<dyn Disk>, path: PathBuf) -> Result<Segment, JournalError> {
+        let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+        let header = Header::read(&*file, &path)?;
         if path.file_name().is_none_or(|name| name != file_name(header.first).as_str()) {
             return Err(damaged(&path, 24, format!("its header says that it begins at {}", header.first)));
         }
-        Ok(Segment { path, header, index: Mutex::new(Lookup::Unknown) })
+        Ok(Segment { disk: Arc::clone(disk), path, header, index: Mutex::new(Lookup::Unknown) })
     }
 
     pub(crate) fn first(&self) -> Position {
         self.header.first
     }
 
-    pub(crate) fn reader(&self) -> std::io::Result<File> {
-        File::open(&self.path)
+    pub(crate) fn reader(&self) -> std::io::Result<Arc<dyn DiskFile>> {
+        self.disk.open(&self.path, false)
     }
 
-    pub(crate) fn writer(&self) -> Result<File, JournalError> {
-        OpenOptions::new().read(true).write(true).open(&self.path).map_err(io_error("open", &self.path))
+    pub(crate) fn writer(&self) -> Result<Arc<dyn DiskFile>, JournalError> {
+        self.disk.open(&self.path, true).map_err(io_error("open", &self.path))
     }
 
     /// Remembers what a scan from the first record on found.
@@ -85,7 +88,7 @@ impl Segment {
     /// also checks it.
     pub(crate) fn floor(
         &self,
-        file: &File,
+        file: &dyn DiskFile,
         position: Position,
         end: u64,
     ) -> Result<(Position, u64), JournalError> {
@@ -101,7 +104,7 @@ impl Segment {
     }
 
     /// Reads all records of a sealed segment; anything but whole records is damage.
-    pub(crate) fn check(&self, file: &File, end: u64) -> Result<Scan, JournalError> {
+    pub(crate) fn check(&self, file: &dyn DiskFile, end: u64) -> Result<Scan, JournalError> {
         let scan = self.scan(file, end)?;
         match scan.stop {
             Stop::End => Ok(scan),
@@ -111,7 +114,7 @@ impl Segment {
     }
 
     /// Reads all records up to the first thing that is none.
-    pub(crate) fn scan(&self, file: &File, end: u64) -> Result<Scan, JournalError> {
+    pub(crate) fn scan(&self, file: &dyn DiskFile, end: u64) -> Result<Scan, JournalError> {
         let mut index = Index::default();
         let mut latest = self.first().0.saturating_sub(1);
         let mut scanner = Scanner::new(file, self.header.data_start(), end, self.first().0);
@@ -155,19 +158,17 @@ pub(crate) enum Stop {
 }
 
 /// The segment files in `dir`, oldest first. Leftovers of unfinished atomic writes are removed.
-pub(crate) fn list(dir: &Path) -> Result<Vec<PathBuf>, JournalError> {
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, JournalError> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(io_error("list", dir))? {
-        let path = entry.map_err(io_error("list", dir))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with(".new-") && name.ends_with(".tmp") {
-            std::fs::remove_file(&path).map_err(io_error("remove", &path))?;
-        } else if is_file_name(name) {
+    for name in disk.list(dir).map_err(io_error("list", dir))? {
+        let path = dir.join(&name);
+        if is_leftover(&name) {
+            disk.remove(&path).map_err(io_error("remove", &path))?;
+        } else if is_file_name(&name) {
+            // Fixed width: the order of names is the order of positions.
             found.push(path);
         }
     }
-    // Fixed width: the order of names is the order of positions.
-    found.sort();
     Ok(found)
 }
 

@@ -5,8 +5,8 @@
 //! have dropped the pages and would report success the next time.
 
 use crate::{JournalError, Sync};
+use gapless_disk::DiskFile;
 use gapless_model::Position;
-use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     written: Position,
     synced: Position,
     /// When the oldest unsynced record was written.
@@ -41,7 +41,12 @@ struct State {
 
 impl Syncer {
     /// Everything up to `synced` is on the disk already.
-    pub(crate) fn new(policy: Sync, on_sync: fn(Duration), file: Arc<File>, synced: Position) -> Syncer {
+    pub(crate) fn new(
+        policy: Sync,
+        on_sync: fn(Duration),
+        file: Arc<dyn DiskFile>,
+        synced: Position,
+    ) -> Syncer {
         let state = State {
             file,
             written: synced,
@@ -60,9 +65,9 @@ impl Syncer {
         }))
     }
 
-    /// Starts the thread; under [`Sync::Always`] there is none, the writer syncs itself.
+    /// Starts the thread; under [`Sync::Always`] the writer syncs itself, under [`Sync::Manual`] the caller.
     pub(crate) fn spawn(&self) -> std::io::Result<Option<JoinHandle<()>>> {
-        if self.0.policy == Sync::Always {
+        if matches!(self.0.policy, Sync::Always | Sync::Manual) {
             return Ok(None);
         }
         let syncer = self.clone();
@@ -71,9 +76,9 @@ impl Syncer {
     }
 
     /// Forces the contents of `file` to the disk.
-    pub(crate) fn force(&self, file: &File) -> std::io::Result<()> {
+    pub(crate) fn force(&self, file: &dyn DiskFile) -> std::io::Result<()> {
         let started = Instant::now();
-        file.sync_data()?;
+        file.sync()?;
         (self.0.on_sync)(started.elapsed());
         Ok(())
     }
@@ -91,7 +96,7 @@ impl Syncer {
     }
 
     /// Tells that everything up to `position` was synced by the writer, which goes on in `file`.
-    pub(crate) fn switched(&self, file: Arc<File>, position: Position) {
+    pub(crate) fn switched(&self, file: Arc<dyn DiskFile>, position: Position) {
         let mut state = self.lock();
         state.file = file;
         state.reached(position);
@@ -156,17 +161,32 @@ impl Syncer {
                 None => state = self.0.work.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
-        let (file, position) = (Arc::clone(&state.file), state.written);
         state.unsynced_since = None;
         drop(state);
-        match self.force(&file) {
+        self.sync_written();
+        true
+    }
+
+    /// Syncs what is written by now.
+    pub(crate) fn sync_now(&self) -> Result<(), JournalError> {
+        if self.failure().is_none() {
+            self.sync_written();
+        }
+        self.failure().map_or(Ok(()), Err)
+    }
+
+    fn sync_written(&self) {
+        let (file, position) = {
+            let state = self.lock();
+            (Arc::clone(&state.file), state.written)
+        };
+        match self.force(&*file) {
             Ok(()) => self.reached(position),
             Err(error) => {
                 tracing::error!(%error, "syncing the journal failed: it takes no more records");
                 self.fail(format!("syncing failed ({error})"));
             }
         }
-        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -195,7 +215,7 @@ impl State {
             Sync::Every(wait) => {
                 Some(self.unsynced_since.map_or(wait, |since| wait.saturating_sub(since.elapsed())))
             }
-            Sync::Always | Sync::Os => None,
+            Sync::Always | Sync::Os | Sync::Manual => None,
         }
     }
 }

@@ -57,3 +57,14 @@ fn a_sealed_segment_and_a_reopened_journal_are_synced() {
     drop(opened);
     assert_eq!(open_with(dir.path(), Sync::Os).journal.synced(), Position(4));
 }
+
+#[test]
+fn manual_means_synced_when_the_caller_does_it_and_no_thread_is_needed() {
+    let dir = folder();
+    let mut opened = open_with(dir.path(), Sync::Manual);
+    let last = opened.appender.append(&[b"a"]).unwrap().last;
+    opened.journal.request_sync();
+    assert_eq!(opened.journal.synced(), Position::NONE);
+    opened.journal.sync_now().unwrap();
+    assert_eq!(opened.journal.synced(), last);
+}
