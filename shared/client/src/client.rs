@@ -3,8 +3,8 @@
 use crate::ask::Asker;
 use crate::state_desk::state_page;
 use crate::{
-    Endpoints, Error, JournalReader, Page, Producer, ProducerSettings, Reader, Service, State,
-    SubscriptionBuilder,
+    Endpoints, EngineCheckpoint, Error, JournalReader, Page, Producer, ProducerSettings, Reader, Service,
+    State, SubscriptionBuilder,
 };
 use gapless_model::{StreamKey, StreamStatus};
 use gapless_transport::Context;
@@ -147,6 +147,15 @@ impl Client {
                 return Ok(found);
             }
         }
+    }
+
+    /// live-engine's whole state as of now, as a checkpoint stores it. It may take many questions.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when live-engine does not answer; [`Error::Refused`] with 503 while it reads
+    /// the journal; [`Error::BadReply`] when the parts do not belong together.
+    pub fn checkpoint(&self) -> Result<EngineCheckpoint, Error> {
+        crate::checkpoint::fetch(&mut self.asker(Service::LiveEngine)?, self.patience)
     }
 
     /// One page of rows of one stream.

@@ -38,6 +38,7 @@
 mod ask;
 mod backoff;
 mod builder;
+mod checkpoint;
 mod client;
 mod endpoints;
 mod error;
@@ -57,6 +58,7 @@ mod store;
 mod subscription;
 
 pub use builder::{DEFAULT_RECEIVE_LIMIT, SubscriptionBuilder};
+pub use checkpoint::EngineCheckpoint;
 pub use client::{Client, DEFAULT_PATIENCE};
 pub use endpoints::Endpoints;
 pub use error::{BoxError, Error, Service};
