@@ -1,48 +1,148 @@
-//! The bodies of the fuzz targets: each parser with what must hold of anything that it accepts.
+//! The bodies of the fuzz targets: each parser with what must hold of anything that it accepts or refuses.
 
-use crate::{BodyFormat, CandleFile, ReadOptions, parse_body, parse_time};
-use gapless_model::{Kind, Rows};
+use crate::rows::{json, names, time, time_of};
+use crate::{BodyFormat, CandleFile, FileBatch, ReadOptions, parse_body, parse_time};
+use gapless_model::{Candle, Digest, Kind, MAX_ROWS_PER_BATCH, Rows, Seq};
+use serde_json::Value;
+use std::fmt::Display;
+
+/// What a body is fed to.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target of this crate that needs no further feature, by its folder in `tests/fuzz/corpus`.
+pub const TARGETS: [Target; 5] = [
+    ("formats_time", formats_time),
+    ("formats_csv_file", formats_csv_file),
+    ("formats_ndjson", formats_ndjson),
+    ("formats_json", formats_json),
+    ("formats_csv_body", formats_csv_body),
+];
+
+/// The longest message about an input: some lines of a terminal, however long what it is about.
+const MAX_MESSAGE_BYTES: usize = 2000;
 
 /// A time in any of its forms.
 pub fn formats_time(bytes: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = parse_time(text);
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match parse_time(text) {
+        Ok(ts) => assert_eq!(parse_time(&time(ts)), Ok(ts), "{text:?} is another time when printed"),
+        Err(error) => short(&error),
     }
 }
 
 /// A delimited file of candles or ticks.
 pub fn formats_csv_file(bytes: &[u8]) {
-    let options = ReadOptions::default();
-    let Ok(mut file) = CandleFile::from_bytes("fuzz.csv", bytes.to_vec(), &options) else { return };
-    let mut rows = 0;
-    while let Ok(Some(batch)) = file.next_batch() {
-        assert!(batch.candles.len() <= options.batch_rows && batch.candles.len() == batch.lines.len());
-        assert_eq!(batch.first_row, rows + 1, "rows are numbered without gaps");
-        rows += batch.candles.len() as u64;
-        assert!(Rows::Candles(batch.candles).validate().is_ok());
-    }
-    assert_eq!(file.rows(), rows);
+    candle_file("fuzz.csv", bytes);
 }
 
-/// NDJSON of every kind.
+/// NDJSON of every kind. The same lines as one array say the same.
 pub fn formats_ndjson(bytes: &[u8]) {
-    body(BodyFormat::Ndjson, bytes);
+    for kind in Kind::ALL {
+        let Some(rows) = body(kind, BodyFormat::Ndjson, bytes) else { continue };
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty()).collect();
+        let array = [b"[", lines.join(&b","[..]).as_slice(), b"]"].concat();
+        assert_eq!(parse_body(kind, BodyFormat::Json, &array), Ok(rows), "the array differs from its lines");
+    }
 }
 
 /// A JSON array of every kind.
 pub fn formats_json(bytes: &[u8]) {
-    body(BodyFormat::Json, bytes);
+    for kind in Kind::ALL {
+        body(kind, BodyFormat::Json, bytes);
+    }
 }
 
 /// A CSV body of every kind.
 pub fn formats_csv_body(bytes: &[u8]) {
-    body(BodyFormat::Csv, bytes);
+    for kind in Kind::ALL {
+        body(kind, BodyFormat::Csv, bytes);
+    }
 }
 
-fn body(format: BodyFormat, bytes: &[u8]) {
-    for kind in Kind::ALL {
-        if let Ok(rows) = parse_body(kind, format, bytes) {
-            assert!(!rows.is_empty() && rows.kind() == kind && rows.validate().is_ok());
+/// What is accepted is valid, and the same when it is printed and read again.
+fn body(kind: Kind, format: BodyFormat, bytes: &[u8]) -> Option<Rows> {
+    let rows = parse_body(kind, format, bytes).map_err(|error| short(&error)).ok()?;
+    assert!((1..=MAX_ROWS_PER_BATCH).contains(&rows.len()) && rows.kind() == kind);
+    assert_eq!(rows.validate(), Ok(()));
+    if time_column_is_free(&rows) {
+        let again = parse_body(kind, BodyFormat::Ndjson, printed(&rows).as_bytes());
+        assert_eq!(again.as_ref(), Ok(&rows), "the rows are others when printed");
+        assert_eq!(again.map(|again| Digest::of(Seq(1), &again)), Ok(Digest::of(Seq(1), &rows)));
+    }
+    Some(rows)
+}
+
+/// Metrics may have columns that are called like a time; printed, two columns would be.
+fn time_column_is_free(rows: &Rows) -> bool {
+    let Rows::Metrics(metrics) = rows else { return true };
+    crate::layout::time_column(&metrics.columns).is_none()
+}
+
+/// NDJSON with the fields in the order of the columns, which a map of `serde_json` would not keep.
+fn printed(rows: &Rows) -> String {
+    let line = |row| {
+        let values = json(rows, row);
+        let field = |name: &&str| format!(",{}:{}", Value::from(*name), values[*name]);
+        let fields: String = names(rows).iter().map(field).collect();
+        format!("{{\"ts\":\"{}\"{fields}}}\n", time_of(rows, row))
+    };
+    (0..rows.len()).map(line).collect()
+}
+
+/// A file gives the same candles in whatever portions it is read, all of them valid.
+pub(crate) fn candle_file(name: &str, bytes: &[u8]) {
+    let large = ReadOptions { batch_rows: MAX_ROWS_PER_BATCH, ..ReadOptions::default() };
+    let Some((candles, failed)) = read_file(name, bytes, &large) else { return };
+    let small = ReadOptions { batch_rows: 3, ..large.clone() };
+    assert_eq!(read_file(name, bytes, &small), Some((candles.clone(), failed)), "portions change the rows");
+    let half = candles.len() / 2;
+    let Ok(mut file) = CandleFile::from_bytes(name, bytes.to_vec(), &large) else {
+        panic!("the file opens only once");
+    };
+    if !failed {
+        assert_eq!(file.skip_rows(half as u64).ok(), Some(half as u64));
+        let next = file.next_batch().ok().flatten().and_then(|batch| batch.candles.first().copied());
+        assert_eq!(next.or_else(|| candles.get(half).copied()), candles.get(half).copied());
+    }
+}
+
+/// All candles of a file, and whether it ended in an error; `None` when it cannot be opened.
+fn read_file(name: &str, bytes: &[u8], options: &ReadOptions) -> Option<(Vec<Candle>, bool)> {
+    let mut file =
+        CandleFile::from_bytes(name, bytes.to_vec(), options).map_err(|error| short(&error)).ok()?;
+    let mut candles = Vec::new();
+    loop {
+        match file.next_batch() {
+            Ok(None) => break,
+            Ok(Some(batch)) => {
+                check_batch(&batch, options, candles.len() as u64 + 1);
+                candles.extend(batch.candles);
+            }
+            Err(error) => {
+                short(&error);
+                return Some((candles, true));
+            }
         }
     }
+    assert_eq!(file.rows(), candles.len() as u64);
+    // Parquet only has the proportion of its rows, as its own counter has it.
+    assert!(file.bytes_read() == bytes.len() as u64 || name.ends_with(".parquet"), "it ends too early");
+    Some((candles, false))
+}
+
+fn check_batch(batch: &FileBatch, options: &ReadOptions, first_row: u64) {
+    assert!(batch.candles.len() <= options.batch_rows && batch.candles.len() == batch.lines.len());
+    assert_eq!(batch.first_row, first_row, "rows are numbered without gaps");
+    assert!(batch.lines.is_sorted(), "lines go back: {:?}", batch.lines);
+    batch.bad.iter().for_each(|bad| short(&bad));
+    for candle in &batch.candles {
+        assert_eq!(candle.check(), Ok(()), "{candle:?} is no candle");
+    }
+}
+
+/// A message that a person can read.
+fn short(error: &dyn Display) {
+    let text = error.to_string();
+    assert!(text.len() <= MAX_MESSAGE_BYTES, "a message of {} bytes: {text:.200}", text.len());
 }

@@ -44,6 +44,9 @@ const ASK: &[&str] = &["ask", "askprice", "offer", "a"];
 const PRICE: &[&str] = &["price", "p", "last", "lastprice", "tradeprice", "mid"];
 const SIZE: &[&str] = &["size", "qty", "quantity", "amount", "volume", "vol", "v", "s"];
 
+/// The most characters of a message that columns which were found may take.
+const MAX_FOUND_CHARS: usize = 1000;
+
 /// Where the fields of a candle or a tick stand in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -235,7 +238,9 @@ impl Names {
 
     fn complain(&self, what: &str) -> String {
         let found: Vec<String> = self.0.iter().take(20).map(|name| cut(name)).collect();
-        format!("{what}; found {found:?}")
+        // Names that cannot be printed are escaped and get ten times as long.
+        let found: String = format!("{found:?}").chars().take(MAX_FOUND_CHARS).collect();
+        format!("{what}; found {found}")
     }
 }
 

@@ -39,14 +39,18 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The most characters of what `serde_json` says: it repeats a text that is in the wrong place, all of it.
+const MAX_REASON_CHARS: usize = 200;
+
 /// What `serde_json` says, without the line that it counts within a row.
 pub(crate) fn json_reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(at) if error.line() == 1 => {
-            format!("{}, at column {}", text.get(..at).unwrap_or(&text), error.column())
-        }
-        _ => text,
+    let (what, place) =
+        text.rfind(" at line ").and_then(|at| text.split_at_checked(at)).unwrap_or((&text, ""));
+    let place = if error.line() == 1 { format!(", at column {}", error.column()) } else { place.to_owned() };
+    match what.char_indices().nth(MAX_REASON_CHARS) {
+        Some((end, _)) => format!("{}...{place}", what.get(..end).unwrap_or_default()),
+        None => format!("{what}{place}"),
     }
 }
 

@@ -102,10 +102,7 @@ impl TickFold {
                  interval longer than {} s",
                 self.interval_ms / 1000
             )),
-            Some(forming) if start == forming.candle.ts.0 => {
-                forming.add(tick);
-                Ok(None)
-            }
+            Some(forming) if start == forming.candle.ts.0 => forming.add(tick).map(|()| None),
             _ => {
                 let finished = self.finish();
                 self.forming = Some(Forming::start(line, UnixMillis(start), tick));
@@ -127,10 +124,19 @@ impl Forming {
         Forming { line, candle }
     }
 
-    fn add(&mut self, tick: Tick) {
+    /// Adds a tick, or refuses it as it is.
+    fn add(&mut self, tick: Tick) -> Result<(), String> {
+        let volume = self.candle.volume + tick.amount;
+        if !volume.is_finite() {
+            return Err(format!(
+                "size is {:?}: with it, the volume of its candle is no number any more",
+                tick.amount
+            ));
+        }
         self.candle.high = self.candle.high.max(tick.price);
         self.candle.low = self.candle.low.min(tick.price);
         self.candle.close = tick.price;
-        self.candle.volume += tick.amount;
+        self.candle.volume = volume;
+        Ok(())
     }
 }

@@ -162,6 +162,34 @@ fn a_refusal_names_the_row_and_the_reason() {
 }
 
 #[test]
+fn a_number_is_read_to_the_last_bit() {
+    let numbers = ["666620066666666666666666666666666666666662", "1.700000000002e18", "0.1", "5e-324"];
+    for number in numbers {
+        let exact: f64 = number.parse().unwrap();
+        let json = parsed(Kind::Metrics, BodyFormat::Json, &format!("[{{\"ts\":1,\"a\":{number}}}]"));
+        let csv = parsed(Kind::Metrics, BodyFormat::Csv, &format!("ts,a\n1,{number}\n"));
+        let Rows::Metrics(read) = &json else { panic!("{json:?}") };
+        assert_eq!((read.values[0].to_bits(), &json), (exact.to_bits(), &csv), "{number}");
+    }
+}
+
+#[test]
+fn a_long_text_in_the_wrong_place_is_not_repeated_whole() {
+    let long = "a".repeat(60_000);
+    for (format, body) in
+        [(BodyFormat::Ndjson, format!("\"{long}\"")), (BodyFormat::Json, format!("[\"{long}\"]"))]
+    {
+        let (row, reason) = refused(Kind::Candles, format, &body);
+        assert_eq!(row, 1);
+        assert!(
+            reason.starts_with("invalid type: string \"aaa") && reason.contains("..., at column"),
+            "{reason}"
+        );
+        assert!(reason.len() < 300, "{} bytes", reason.len());
+    }
+}
+
+#[test]
 fn an_empty_body_and_one_with_too_many_rows_are_refused_whole() {
     for (format, body) in [
         (BodyFormat::Ndjson, "\n \n"),

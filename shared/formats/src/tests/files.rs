@@ -151,6 +151,17 @@ fn trades_fold_with_the_sum_of_their_sizes_as_volume() {
 }
 
 #[test]
+fn a_tick_that_would_make_the_volume_infinite_is_refused_by_name() {
+    let text = "ts,price,size\n0,1,1e308\n1,2,1e308\n2,3,1\n";
+    let mut file = open("huge.csv", text, &ReadOptions::default());
+    let batch = file.next_batch().unwrap().unwrap();
+    assert_eq!(batch.candles, [candle(0, [1.0, 3.0, 1.0, 3.0, 1e308])]);
+    assert_eq!(batch.bad.len(), 1);
+    assert_eq!(batch.bad[0].line, 3);
+    assert!(batch.bad[0].reason.starts_with("size is 1e308"), "{}", batch.bad[0].reason);
+}
+
+#[test]
 fn a_tick_that_comes_too_late_is_refused_by_name() {
     let text = "time,price\n0,1\n60,2\n59,9\n61,3\n";
     let (candles, _, bad) = drain(&mut open("x.csv", text, &options()));

@@ -36,28 +36,14 @@ fn replay(target: &str, parse: impl Fn(&[u8])) {
 }
 
 #[test]
-fn hostile_times_end_as_errors() {
-    replay("formats_time", fuzzing::formats_time);
+fn hostile_bytes_end_as_errors() {
+    for (target, body) in fuzzing::TARGETS {
+        replay(target, body);
+    }
 }
 
 #[test]
-fn hostile_files_end_as_errors() {
-    replay("formats_csv_file", fuzzing::formats_csv_file);
-}
-
-#[test]
-fn hostile_ndjson_ends_as_errors() {
-    replay("formats_ndjson", fuzzing::formats_ndjson);
-}
-
-#[test]
-fn hostile_json_ends_as_errors() {
-    replay("formats_json", fuzzing::formats_json);
+fn deep_nesting_ends_as_an_error() {
     fuzzing::formats_json("[".repeat(100_000).as_bytes());
     fuzzing::formats_json(format!("[{{\"ts\":{}", "[".repeat(100_000)).as_bytes());
-}
-
-#[test]
-fn hostile_csv_bodies_end_as_errors() {
-    replay("formats_csv_body", fuzzing::formats_csv_body);
 }
