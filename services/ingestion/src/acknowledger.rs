@@ -7,7 +7,6 @@ use crate::intake::{Receipt, Refusal, Reply};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use gapless_journal::Journal;
 use gapless_model::Position;
-use gapless_wire::Durability;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,11 +34,9 @@ fn run(journal: &Journal, pending: &Receiver<Pending>) {
     for Pending { position, receipt, reply } in pending {
         let answer = loop {
             match journal.wait_synced(position, LOOK) {
-                Ok(true) => break Ok(Receipt { durability: Durability::Synced, ..receipt }),
+                Ok(true) => break Ok(receipt.synced()),
                 Ok(false) => journal.request_sync(),
-                Err(error) => {
-                    break Err(Refusal::Failed { message: error.to_string(), retry_after_ms: 1000 });
-                }
+                Err(error) => break Err(Refusal::unwritten(&error)),
             }
         };
         reply.give(answer);

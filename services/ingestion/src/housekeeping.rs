@@ -1,7 +1,7 @@
 //! What happens once a second: followers' positions are stored, old segments retired, gauges set.
 
+use crate::core::Ledger;
 use crate::intake::Intake;
-use crate::ledger::Ledger;
 use crate::{SERVICE, clock};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gapless_journal::Journal;

@@ -1,14 +1,13 @@
 //! Producers over ZeroMQ: batches in, acknowledgements out.
 
 use crate::SERVICE;
-use crate::intake::{AckWhen, Intake, ProducerRef, Receipt, Refusal, Reply, Submission, Via};
-use crate::writer::PARTITION;
-use gapless_model::Batch;
+use crate::core::{self, healthy, not_served};
+use crate::intake::{Intake, Reply, Via};
 use gapless_service_kit::metrics::{self, names};
 use gapless_transport::{Context, Hooks, Replier, Request, RouterServer, RouterSettings, TransportError};
 use gapless_wire::{
-    DecodeError, ErrorCode, ErrorResponse, Health, IngestAck, IngestBatch, IngestNack, Limits, Message,
-    ProducerStatusRequest, ProducerStatusResponse, decode, decode_batch, encode_message, peek_correlation_id,
+    ErrorCode, ErrorResponse, IngestBatch, IngestNack, Limits, Message, decode, encode_message,
+    peek_correlation_id,
 };
 use std::thread::JoinHandle;
 
@@ -98,7 +97,10 @@ impl Worker {
                     Back { replier: self.replier.clone(), peer, correlation_id: envelope.correlation_id };
                 match envelope.message {
                     Message::IngestBatch(batch) => self.take(batch, back),
-                    Message::ProducerStatusRequest(request) => back.send(self.status(request)),
+                    Message::ProducerStatusRequest(request) => {
+                        let status = self.intake.producer_status(&request.producer_id, &request.key);
+                        back.send(core::producer_status(request, status));
+                    }
                     Message::HealthRequest => back.send(healthy()),
                     other => {
                         back.send(Message::Error(not_served(&other, "IngestBatch, ProducerStatusRequest")))
@@ -116,9 +118,9 @@ impl Worker {
 
     fn take(&self, ingest: IngestBatch, back: Back) {
         let sequence = ingest.producer_sequence;
-        match submission(ingest) {
+        match core::submission(ingest) {
             Ok(submission) => {
-                let reply = Reply::call(move |answer| back.send(answer_message(sequence, answer)));
+                let reply = Reply::call(move |answer| back.send(core::acknowledgement(sequence, answer)));
                 self.intake.try_submit_with(submission, reply);
             }
             Err(error) => {
@@ -131,18 +133,6 @@ impl Worker {
                 }));
             }
         }
-    }
-
-    fn status(&self, request: ProducerStatusRequest) -> Message {
-        let ProducerStatusRequest { producer_id, key } = request;
-        let status = self.intake.producer_status(&producer_id, &key);
-        let (last_producer_sequence, latest) = (status.last_sequence, status.latest);
-        Message::ProducerStatusResponse(ProducerStatusResponse {
-            producer_id,
-            key,
-            last_producer_sequence,
-            latest,
-        })
     }
 }
 
@@ -157,49 +147,6 @@ impl Back {
     fn send(self, message: Message) {
         self.replier.send(self.peer, encode_message(&message, &self.correlation_id));
     }
-}
-
-fn submission(ingest: IngestBatch) -> Result<Submission, DecodeError> {
-    // Whatever place the batch claims in its stream: ingestion gives it one.
-    let Batch { key, flags, rows, .. } = decode_batch(&ingest.batch, &Limits::ingest())?;
-    let producer = ProducerRef {
-        id: ingest.producer_id,
-        sequence: ingest.producer_sequence,
-        previous: ingest.previous_producer_sequence,
-    };
-    Ok(Submission { key, flags, rows, producer: Some(producer), ack: AckWhen::Written })
-}
-
-fn answer_message(producer_sequence: u64, answer: Result<Receipt, Refusal>) -> Message {
-    match answer {
-        Ok(receipt) => Message::IngestAck(IngestAck {
-            producer_sequence,
-            partition: PARTITION,
-            position: receipt.position,
-            epoch: receipt.epoch,
-            first: receipt.first,
-            last: receipt.last,
-            durability: receipt.durability,
-            duplicate: receipt.duplicate,
-        }),
-        Err(refusal) => Message::IngestNack(IngestNack {
-            producer_sequence,
-            error: refusal.to_error(),
-            expected_previous: refusal.expected_previous(),
-        }),
-    }
-}
-
-pub(crate) fn healthy() -> Message {
-    Message::HealthResponse(Health { ok: true, message: SERVICE.to_owned() })
-}
-
-/// The answer to a message that is fine, but not here.
-pub(crate) fn not_served(message: &Message, served: &str) -> ErrorResponse {
-    let name = format!("{message:?}");
-    let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
-    let message = format!("{name} is not served on this socket: send {served} or HealthRequest");
-    ErrorResponse { code: ErrorCode::MALFORMED, message, retry_after_ms: 0 }
 }
 
 pub(crate) fn count_malformed(socket: &'static str) {

@@ -4,11 +4,13 @@
 //! for every kind of producer. What can be checked without the sequencer is checked on the caller's
 //! thread, and what is refused here never reaches the writer.
 
+mod checked;
 mod queue;
 mod refusal;
 mod reply;
 mod via;
 
+pub use checked::Checked;
 pub use queue::IntakeLimits;
 pub use refusal::Refusal;
 pub use reply::{Receipt, Reply, Ticket};
@@ -16,7 +18,7 @@ pub use via::Via;
 
 pub(crate) use queue::{Entry, IntakeQueue};
 
-use gapless_model::{Digest, Flags, RowError, Rows, Seq, StreamKey};
+use gapless_model::{Flags, Rows, Seq, StreamKey};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,9 +26,6 @@ use std::time::Instant;
 ///
 /// Encoded they grow by a third at most, so any record fits a 16 MiB message with room for its wrapping.
 pub const MAX_SUBMISSION_BYTES: usize = 8 << 20;
-
-/// The longest producer id, in bytes: it is stored with every record.
-const MAX_PRODUCER_ID_BYTES: usize = 128;
 
 /// Rows that want to get into the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,41 +142,22 @@ impl Intake {
 
     /// Checks a submission on the caller's thread and puts its bookkeeping beside it.
     fn entry(&self, submission: Submission, reply: Reply) -> Result<Entry, Refusal> {
-        if let Err(refusal) = check(&submission) {
-            self.via.refused(&refusal, submission.rows.len());
-            reply.refuse(refusal.clone());
-            return Err(refusal);
+        let rows = submission.rows.len();
+        match Checked::new(submission) {
+            Ok(checked) => Ok(Entry { checked, reply, via: self.via, arrived: Instant::now() }),
+            Err(refusal) => {
+                self.via.refused(&refusal, rows);
+                reply.refuse(refusal.clone());
+                Err(refusal)
+            }
         }
-        let bytes = submission.rows.approx_bytes();
-        let content_hash = Digest::of(Seq::FIRST, &submission.rows);
-        Ok(Entry { submission, content_hash, bytes, reply, via: self.via, arrived: Instant::now() })
     }
 }
 
 fn refuse((refusal, entry): (Refusal, Entry)) -> Refusal {
-    entry.via.refused(&refusal, entry.submission.rows.len());
+    entry.via.refused(&refusal, entry.checked.submission().rows.len());
     entry.reply.refuse(refusal.clone());
     refusal
-}
-
-fn check(submission: &Submission) -> Result<(), Refusal> {
-    let invalid = |text: String| Err(Refusal::Invalid(RowError::Batch(text)));
-    let Submission { key, rows, producer, .. } = submission;
-    if rows.kind() != key.kind() {
-        return invalid(format!("{} rows on the stream {key}", rows.kind()));
-    }
-    if rows.is_empty() {
-        return invalid(format!("no rows for {key}: send at least one"));
-    }
-    if rows.len() > gapless_model::MAX_ROWS_PER_BATCH || rows.approx_bytes() > MAX_SUBMISSION_BYTES {
-        return Err(Refusal::TooLarge { rows: rows.len(), bytes: rows.approx_bytes() });
-    }
-    if let Some(ProducerRef { id, .. }) = producer
-        && (id.is_empty() || id.len() > MAX_PRODUCER_ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()))
-    {
-        return invalid("producer id is not 1 to 128 printable ASCII characters without spaces".into());
-    }
-    rows.validate().map_err(Refusal::Invalid)
 }
 
 #[cfg(test)]

@@ -1,16 +1,14 @@
 //! The journal's replay side: ranges and status for followers.
 
-use crate::ingest_socket::{HOOKS, count_malformed, healthy, not_served};
-use crate::ledger::Ledger;
-use crate::writer::{PARTITION, journal_status};
+use crate::core::{self, Ledger};
+use crate::ingest_socket::{HOOKS, count_malformed};
 use crate::{SERVICE, clock};
-use gapless_journal::{Journal, JournalError};
-use gapless_model::Position;
+use gapless_journal::Journal;
 use gapless_service_kit::metrics::{self, names};
 use gapless_transport::{Context, Replier, Request, RouterServer, RouterSettings, TransportError};
 use gapless_wire::{
-    ErrorCode, ErrorResponse, JournalReadRequest, JournalReadResponse, JournalStatusRequest, Limits,
-    MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, Message, decode, encode_message, peek_correlation_id,
+    ErrorCode, ErrorResponse, Limits, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, Message, decode, encode_message,
+    peek_correlation_id,
 };
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,10 +23,6 @@ const WAITING: usize = 256;
 /// Answers that wait for one peer before further ones are dropped: followers have one request in flight,
 /// and a peer that asks without reading shall not fill memory.
 const ANSWERS_PER_PEER: u32 = 16;
-
-/// The most bytes of records in one answer, but for a single larger record: a good part of a second of
-/// a busy journal, far from the largest message.
-const ANSWER_BYTES: usize = 4 << 20;
 
 /// The socket and its readers.
 pub(crate) struct ReplaySocket {
@@ -93,10 +87,9 @@ impl Worker {
         let correlation_id = peek_correlation_id(&request.body).to_owned();
         let (name, answer) = match decode(&request.body, &Limits::request()).map(|envelope| envelope.message)
         {
-            Ok(Message::JournalReadRequest(request)) => ("journal-read", self.read(&request)),
-            Ok(Message::JournalStatusRequest(request)) => ("journal-status", self.status(&request)),
-            Ok(Message::HealthRequest) => ("health", Ok(healthy())),
-            Ok(other) => ("unknown", Err(not_served(&other, "JournalReadRequest, JournalStatusRequest"))),
+            Ok(message) => {
+                (label(&message), core::answer(&self.journal, &self.ledger, &message, clock::now_ms()))
+            }
             Err(error) => {
                 count_malformed("journal-replay");
                 ("malformed", Err(error.to_response()))
@@ -109,49 +102,15 @@ impl Worker {
         let seconds = metrics::histogram(names::REQUEST_SECONDS, SERVICE, &[("request", name)]);
         seconds.record(started.elapsed().as_secs_f64());
     }
+}
 
-    fn read(&self, request: &JournalReadRequest) -> Result<Message, ErrorResponse> {
-        self.acknowledge(request.partition, &request.follower_id, request.acknowledged)?;
-        let max_bytes = match request.max_bytes as usize {
-            0 => ANSWER_BYTES,
-            asked => asked.min(ANSWER_BYTES),
-        };
-        let read = self.journal.read(request.from, max_bytes).map_err(refused)?;
-        let from = if read.records.is_empty() { request.from.max(read.earliest) } else { read.first };
-        Ok(Message::JournalReadResponse(JournalReadResponse {
-            partition: PARTITION,
-            epoch: self.journal.epoch(),
-            from,
-            earliest: read.earliest,
-            latest: read.latest,
-            records: read.records,
-        }))
-    }
-
-    fn status(&self, request: &JournalStatusRequest) -> Result<Message, ErrorResponse> {
-        self.acknowledge(request.partition, &request.follower_id, request.acknowledged)?;
-        let mut status = journal_status(&self.journal);
-        if request.with_streams {
-            status.streams = self.ledger.streams(status.server_time);
-        }
-        Ok(Message::JournalStatusResponse(status))
-    }
-
-    fn acknowledge(
-        &self,
-        partition: u32,
-        follower: &str,
-        acknowledged: Position,
-    ) -> Result<(), ErrorResponse> {
-        if partition != PARTITION {
-            let message =
-                format!("there is no partition {partition}: this journal has partition {PARTITION} only");
-            return Err(ErrorResponse { code: ErrorCode::UNKNOWN_STREAM, message, retry_after_ms: 0 });
-        }
-        if follower.is_empty() {
-            return Ok(());
-        }
-        self.journal.acknowledge(follower, acknowledged, clock::now_ms()).map_err(refused)
+/// What the metrics call a request.
+fn label(request: &Message) -> &'static str {
+    match request {
+        Message::JournalReadRequest(_) => "journal-read",
+        Message::JournalStatusRequest(_) => "journal-status",
+        Message::HealthRequest => "health",
+        _ => "unknown",
     }
 }
 
@@ -165,16 +124,4 @@ fn bytes(message: Message, correlation_id: &str) -> Vec<u8> {
         format!("the answer has {} bytes, a message at most {MAX_MESSAGE_BYTES}: ask for less", bytes.len());
     let error = ErrorResponse { code: ErrorCode::TOO_LARGE, message: text, retry_after_ms: 0 };
     encode_message(&Message::Error(error), correlation_id)
-}
-
-fn refused(error: JournalError) -> ErrorResponse {
-    let (code, retry_after_ms) = match &error {
-        JournalError::Follower { .. } => (ErrorCode::MALFORMED, 0),
-        JournalError::NoSpace { .. } => (ErrorCode::NO_SPACE, 1000),
-        _ => {
-            tracing::error!(%error, "the journal cannot be read");
-            (ErrorCode::INTERNAL, 1000)
-        }
-    };
-    ErrorResponse { code, message: error.to_string(), retry_after_ms }
 }

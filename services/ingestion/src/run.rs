@@ -1,11 +1,11 @@
 //! Putting the service together, and taking it apart in the right order.
 
 use crate::acknowledger;
+use crate::core::Ledger;
 use crate::housekeeping::Housekeeping;
 use crate::http::{HttpError, HttpServer};
 use crate::ingest_socket::IngestSocket;
 use crate::intake::Intake;
-use crate::ledger::Ledger;
 use crate::replay_socket::ReplaySocket;
 use crate::sources::{Source, SourceSettings};
 use crate::writer::{SUBSCRIBER_MESSAGES, Writer};

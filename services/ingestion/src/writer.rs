@@ -7,21 +7,18 @@
 //! numbers back; answering part of it would need to know which part a full disk took.
 
 mod beat;
-mod plan;
 mod writable;
 
 use crate::acknowledger::Pending;
+use crate::core::{self, Answer, Decision, Ledger, PARTITION, Recorded, Recorder};
 use crate::counts::WriterCounts;
-use crate::intake::{AckWhen, Entry, Intake, Receipt, Refusal, Reply};
-use crate::ledger::Ledger;
+use crate::intake::{AckWhen, Entry, Intake, Refusal, Reply, Submission, Via};
 use crate::{Error, clock};
 use beat::Beat;
 use crossbeam_channel::Sender;
 use gapless_journal::{Appended, Appender, Journal, JournalError};
-use gapless_model::Position;
 use gapless_transport::Publisher;
-use gapless_wire::{Durability, Encoder, JournalStatusResponse, Message, topic};
-use plan::{Decision, Planned};
+use gapless_wire::{Message, encode_message, topic};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use writable::Writable;
@@ -37,14 +34,8 @@ const MESSAGE_BYTES: usize = 256 << 10;
 /// and it heals what it lost by replay.
 pub(crate) const SUBSCRIBER_MESSAGES: u32 = 1000;
 
-/// A full disk is looked at again by every attempt; producers need not hurry.
-const NO_SPACE_RETRY_MS: u32 = 1000;
-
 /// After a roll that failed, the sequencer is not snapshotted again before this.
 const ROLL_RETRY: Duration = Duration::from_secs(1);
-
-/// There is one partition.
-pub(crate) const PARTITION: u32 = 0;
 
 pub(crate) struct Writer {
     pub(crate) intake: Intake,
@@ -61,22 +52,29 @@ impl Writer {
     /// # Errors
     /// When the journal can no longer be written at all. Everything not acknowledged is refused.
     pub(crate) fn run(self) -> Result<Appender, Error> {
+        let Writer { intake, ledger, journal, appender, publisher, synced_receipts } = self;
         Shell {
-            encoder: Encoder::new(),
+            intake,
+            recorder: Recorder::new(ledger, appender),
+            journal,
+            publisher,
+            synced_receipts,
             beat: Beat::new(Instant::now()),
             roll_not_before: Instant::now(),
             topic: topic::journal(PARTITION),
             counts: WriterCounts::new(),
             writable: Writable::new(),
-            writer: self,
         }
         .run()
     }
 }
 
 struct Shell {
-    writer: Writer,
-    encoder: Encoder,
+    intake: Intake,
+    recorder: Recorder,
+    journal: Journal,
+    publisher: Publisher,
+    synced_receipts: Sender<Pending>,
     beat: Beat,
     roll_not_before: Instant,
     topic: String,
@@ -88,8 +86,8 @@ impl Shell {
     fn run(mut self) -> Result<Appender, Error> {
         loop {
             let wait = self.beat.due_in(Instant::now());
-            match self.writer.intake.queue().drain(GROUP_BYTES, wait) {
-                None => return Ok(self.writer.appender),
+            match self.intake.queue().drain(GROUP_BYTES, wait) {
+                None => return Ok(self.recorder.into_appender()),
                 Some(group) if group.is_empty() => {}
                 Some(group) => self.write(group)?,
             }
@@ -104,40 +102,31 @@ impl Shell {
     fn write(&mut self, group: Vec<Entry>) -> Result<(), Error> {
         self.roll_if_due();
         let started = Instant::now();
-        let ledger = Arc::clone(&self.writer.ledger);
-        let mut sequencer = ledger.lock();
-        let mut records = Vec::new();
-        let planned: Vec<Planned> = group
-            .into_iter()
-            .map(|entry| plan::plan(entry, &mut sequencer, &mut self.encoder, &mut records))
-            .collect();
-        let appended = match self.writer.appender.append(&records) {
-            Ok(appended) => appended,
-            Err(error) => {
-                sequencer.rollback();
-                drop(sequencer);
-                return self.refuse(planned, error);
-            }
+        let mut waiting = Vec::with_capacity(group.len());
+        let group = group.into_iter().map(|Entry { checked, reply, via, arrived }| {
+            let Submission { ack, rows, .. } = checked.submission();
+            waiting.push(Waiting { ack: *ack, rows: rows.len(), via, arrived, reply });
+            checked
+        });
+        let recorded = self.recorder.record(group, clock::now_us());
+        let Recorded { decisions, records, appended } = match recorded {
+            Ok(recorded) => recorded,
+            Err(error) => return self.refuse(waiting, error),
         };
-        sequencer.commit(appended.last);
-        drop(sequencer);
         self.writable.works();
         self.counts.appended(&records, started.elapsed());
         self.publish(records)?;
-        for planned in planned {
-            self.answer(planned, appended);
+        for (decision, waiting) in decisions.into_iter().zip(waiting) {
+            self.answer(decision, waiting, appended);
         }
         Ok(())
     }
 
-    /// A segment that is full is sealed; the next one opens with the sequencer's state.
     fn roll_if_due(&mut self) {
-        let now = clock::now_ms();
-        if !self.writer.appender.wants_roll(now) || Instant::now() < self.roll_not_before {
+        if Instant::now() < self.roll_not_before {
             return;
         }
-        let snapshot = self.writer.ledger.lock().snapshot();
-        if let Err(error) = self.writer.appender.roll(&snapshot, now) {
+        if let Err(error) = self.recorder.roll_if_due(clock::now_ms()) {
             tracing::warn!(%error, "the journal segment stays in use: no new one could be begun");
             self.roll_not_before = Instant::now() + ROLL_RETRY;
         }
@@ -164,59 +153,40 @@ impl Shell {
 
     fn publish_message(&mut self, frames: Vec<Vec<u8>>, bytes: usize) -> Result<(), Error> {
         self.counts.published(bytes);
-        Ok(self.writer.publisher.send(&self.topic, frames)?)
+        Ok(self.publisher.send(&self.topic, frames)?)
     }
 
     fn publish_heartbeat(&mut self) -> Result<(), Error> {
-        let message = Message::JournalStatusResponse(journal_status(&self.writer.journal));
-        let frame = self.encoder.message(&message, "").to_vec();
-        Ok(self.writer.publisher.send(&self.topic, [frame])?)
+        let status = core::journal_status(&self.journal, clock::now_ms());
+        let frame = encode_message(&Message::JournalStatusResponse(status), "");
+        Ok(self.publisher.send(&self.topic, [frame])?)
     }
 
-    fn answer(&mut self, planned: Planned, appended: Appended) {
-        let Planned { decision, ack, via, rows, arrived, reply } = planned;
-        let receipt = match decision {
-            Decision::Refused(refusal) => {
-                via.refused(&refusal, rows);
-                return reply.refuse(refusal);
-            }
-            Decision::Sequenced(receipt) => {
-                self.counts.accepted(via, rows, arrived.elapsed());
-                receipt
-            }
-            Decision::Duplicate(receipt) => {
-                self.counts.duplicate(rows);
-                receipt
-            }
-        };
-        // An old duplicate has no known position: it lies before whatever is the last one now.
-        let position = if receipt.position == Position::NONE { appended.last } else { receipt.position };
-        if appended.synced || self.writer.journal.synced() >= position {
-            return reply.give(Ok(Receipt { durability: Durability::Synced, ..receipt }));
+    fn answer(&self, decision: Decision, waiting: Waiting, appended: Appended) {
+        let Waiting { ack, via, rows, arrived, reply } = waiting;
+        match &decision {
+            Decision::Refused(refusal) => via.refused(refusal, rows),
+            Decision::Sequenced(_) => self.counts.accepted(via, rows, arrived.elapsed()),
+            Decision::Duplicate(_) => self.counts.duplicate(rows),
         }
-        match ack {
-            AckWhen::Written => reply.give(Ok(receipt)),
-            AckWhen::Synced => self.answer_when_synced(position, receipt, reply),
+        match decision.answer(ack, appended, self.journal.synced()) {
+            Answer::Now(answer) => reply.give(answer),
+            Answer::WhenSynced { position, receipt } => {
+                self.journal.request_sync();
+                // When the thread is gone the reply is dropped, and says so.
+                let _ = self.synced_receipts.send(Pending { position, receipt, reply });
+            }
         }
-    }
-
-    fn answer_when_synced(&mut self, position: Position, receipt: Receipt, reply: Reply) {
-        self.writer.journal.request_sync();
-        // When the thread is gone the reply is dropped, and says so.
-        let _ = self.writer.synced_receipts.send(Pending { position, receipt, reply });
     }
 
     /// Nothing of the group is in the journal, and nothing in the sequencer.
-    fn refuse(&mut self, group: Vec<Planned>, error: JournalError) -> Result<(), Error> {
-        let refusal = match &error {
-            JournalError::NoSpace { .. } => Refusal::NoSpace { retry_after_ms: NO_SPACE_RETRY_MS },
-            other => Refusal::Failed { message: other.to_string(), retry_after_ms: NO_SPACE_RETRY_MS },
-        };
+    fn refuse(&mut self, group: Vec<Waiting>, error: JournalError) -> Result<(), Error> {
+        let refusal = Refusal::unwritten(&error);
         tracing::debug!(%error, batches = group.len(), "a group of batches was refused");
         self.writable.fails(&error);
-        for planned in group {
-            planned.via.refused(&refusal, planned.rows);
-            planned.reply.refuse(refusal.clone());
+        for waiting in group {
+            waiting.via.refused(&refusal, waiting.rows);
+            waiting.reply.refuse(refusal.clone());
         }
         match error {
             JournalError::Broken { .. } => Err(error.into()),
@@ -225,16 +195,11 @@ impl Shell {
     }
 }
 
-/// The journal's state as followers are told.
-pub(crate) fn journal_status(journal: &Journal) -> JournalStatusResponse {
-    let status = journal.status();
-    JournalStatusResponse {
-        partition: PARTITION,
-        epoch: status.epoch,
-        earliest: status.earliest,
-        latest: status.latest,
-        epochs: status.epochs,
-        streams: Vec::new(),
-        server_time: clock::now_ms(),
-    }
+/// Who waits for a decision.
+struct Waiting {
+    ack: AckWhen,
+    via: Via,
+    rows: usize,
+    arrived: Instant,
+    reply: Reply,
 }

@@ -3,8 +3,7 @@
 //! A lock and two condition variables rather than a channel: the bound is on bytes as well as on
 //! submissions, and the writer takes everything that is there in one go.
 
-use super::{Refusal, Reply, Submission, Via};
-use gapless_model::Digest;
+use super::{Checked, Refusal, Reply, Via};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,9 +22,7 @@ pub struct IntakeLimits {
 
 /// A checked submission with its bookkeeping.
 pub(crate) struct Entry {
-    pub(crate) submission: Submission,
-    pub(crate) content_hash: Digest,
-    pub(crate) bytes: usize,
+    pub(crate) checked: Checked,
     pub(crate) reply: Reply,
     pub(crate) via: Via,
     pub(crate) arrived: Instant,
@@ -58,8 +55,8 @@ impl IntakeQueue {
             if state.closed {
                 return Err((Refusal::closing(), entry));
             }
-            if self.has_room(&state, entry.bytes) {
-                state.bytes += entry.bytes;
+            if self.has_room(&state, entry.checked.bytes()) {
+                state.bytes += entry.checked.bytes();
                 state.entries.push_back(entry);
                 self.filled.notify_one();
                 return Ok(());
@@ -85,7 +82,7 @@ impl IntakeQueue {
         let mut group = Vec::new();
         let mut bytes = 0;
         while let Some(entry) = state.entries.pop_front() {
-            bytes += entry.bytes;
+            bytes += entry.checked.bytes();
             group.push(entry);
             if bytes >= max_bytes {
                 break;

@@ -1,6 +1,7 @@
 //! Why rows were not taken, and what the producer should do next.
 
 use crate::MAX_SUBMISSION_BYTES;
+use gapless_journal::JournalError;
 use gapless_model::{MAX_ROWS_PER_BATCH, RowError};
 use gapless_wire::{ErrorCode, ErrorResponse};
 
@@ -62,6 +63,9 @@ pub enum Refusal {
     TimedOut,
 }
 
+/// A full disk is looked at again by every attempt; producers need not hurry.
+const UNWRITTEN_RETRY_MS: u32 = 1000;
+
 /// A restart of the service takes about this long.
 const CLOSING_RETRY_MS: u32 = 1000;
 
@@ -69,6 +73,14 @@ impl Refusal {
     /// The refusal of a service that shuts down.
     pub fn closing() -> Refusal {
         Refusal::Closing { retry_after_ms: CLOSING_RETRY_MS }
+    }
+
+    /// The refusal of a submission that the journal could not write.
+    pub fn unwritten(error: &JournalError) -> Refusal {
+        match error {
+            JournalError::NoSpace { .. } => Refusal::NoSpace { retry_after_ms: UNWRITTEN_RETRY_MS },
+            other => Refusal::Failed { message: other.to_string(), retry_after_ms: UNWRITTEN_RETRY_MS },
+        }
     }
 
     /// The wire's code for it; HTTP uses the same number.

@@ -23,6 +23,13 @@ pub struct Receipt {
     pub duplicate: bool,
 }
 
+impl Receipt {
+    /// The same once the rows are synced.
+    pub fn synced(self) -> Receipt {
+        Receipt { durability: Durability::Synced, ..self }
+    }
+}
+
 type Answer = Result<Receipt, Refusal>;
 
 /// Where one answer goes. It is given exactly once: a reply that is dropped says [`Refusal::Closing`].

@@ -36,7 +36,7 @@ impl State {
 
     /// The rule of the sequencer for numbered producers, without its memory of content.
     fn accept(&mut self, entry: &crate::intake::Entry) -> Result<Receipt, Refusal> {
-        let submission = &entry.submission;
+        let submission = entry.checked.submission();
         let first = self.latest(&submission.key).next();
         let receipt = Receipt {
             position: Position(self.position + 1),
@@ -54,14 +54,14 @@ impl State {
                 itself if itself == producer.sequence => 0,
                 previous => previous,
             };
-            if producer.sequence == last && content == entry.content_hash {
+            if producer.sequence == last && content == entry.checked.content_hash() {
                 return Ok(Receipt { duplicate: true, ..before });
             }
             if producer.sequence <= last || previous != last {
                 let message = format!("{} after {previous}, but the last was {last}", producer.sequence);
                 return Err(Refusal::Conflict { expected_previous: last, message });
             }
-            self.last.insert(pair, (producer.sequence, entry.content_hash, receipt));
+            self.last.insert(pair, (producer.sequence, entry.checked.content_hash(), receipt));
         }
         self.position += 1;
         let batch = (submission.flags, submission.rows.clone());

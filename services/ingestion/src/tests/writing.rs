@@ -1,8 +1,8 @@
 //! The writer behind a real intake and journal, without request sockets.
 
 use super::*;
+use crate::core::Ledger;
 use crate::intake::Intake;
-use crate::ledger::Ledger;
 use crate::writer::Writer;
 use crate::{AckWhen, ProducerRef, Refusal, Submission, Ticket, acknowledger};
 use gapless_journal::Opened;

@@ -117,7 +117,8 @@ fn the_query_says_when_to_answer_and_whether_rows_are_simulated() {
         write!(stream, "{}{body}", super::client::head(&path, &[NDJSON], body.len())).unwrap();
         let mut entries = journal.intake.queue().drain(1, Duration::from_secs(20)).unwrap();
         let entry = entries.pop().unwrap();
-        assert_eq!((entry.submission.ack, entry.submission.flags), (ack, flags), "{query}");
+        let submission = entry.checked.submission();
+        assert_eq!((submission.ack, submission.flags), (ack, flags), "{query}");
     }
 }
 

@@ -1,40 +1,31 @@
 //! What becomes of one submission, and the bytes of its record.
 
-use super::PARTITION;
-use crate::clock;
-use crate::intake::{AckWhen, Entry, Receipt, Refusal, Reply, Submission, Via};
+use super::{Checked, PARTITION};
+use crate::{Receipt, Refusal, Submission};
 use gapless_model::{Batch, Position, Seq};
 use gapless_protocol::{Conflict, Outcome, ProducerRef, Sequenced, Sequencer};
 use gapless_wire::{Durability, Encoder, JournalRecordView};
-use std::time::Instant;
 
-/// A submission with its decision, to be answered once the group is written.
-pub(super) struct Planned {
-    pub(super) decision: Decision,
-    pub(super) ack: AckWhen,
-    pub(super) via: Via,
-    pub(super) rows: usize,
-    pub(super) arrived: Instant,
-    pub(super) reply: Reply,
-}
-
-pub(super) enum Decision {
+/// What became of a submission, to be told once its group is in the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
     /// Its record is in the group.
     Sequenced(Receipt),
     /// It was there before, in the journal or earlier in this group.
     Duplicate(Receipt),
+    /// It is not taken.
     Refused(Refusal),
 }
 
-/// Decides on `entry` and appends its record, if it gets one, to `records`.
-pub(super) fn plan(
-    entry: Entry,
+/// Decides on `checked` and appends its record, if it gets one, to `records`.
+pub(super) fn decide(
+    checked: Checked,
+    now_us: i64,
     sequencer: &mut Sequencer,
     encoder: &mut Encoder,
     records: &mut Vec<Vec<u8>>,
-) -> Planned {
-    let Entry { submission, content_hash, reply, via, arrived, .. } = entry;
-    let (ack, rows) = (submission.ack, submission.rows.len());
+) -> Decision {
+    let (submission, content_hash) = checked.into_parts();
     let producer = submission.producer.as_ref();
     let outcome = sequencer.accept(gapless_protocol::Submission {
         key: &submission.key,
@@ -50,9 +41,9 @@ pub(super) fn plan(
         durability: Durability::Written,
         duplicate,
     };
-    let decision = match outcome {
+    match outcome {
         Outcome::Sequenced(place) => {
-            records.push(record(submission, place, content_hash.0, encoder));
+            records.push(record(submission, place, content_hash.0, now_us, encoder));
             Decision::Sequenced(receipt(place.position, place.range.start(), place.range.last(), false))
         }
         Outcome::Duplicate { position: Position::NONE, .. } => {
@@ -70,19 +61,24 @@ pub(super) fn plan(
         Outcome::Refused(gapless_protocol::Refusal::Empty) => {
             Decision::Refused(Refusal::Invalid(gapless_model::RowError::Batch("no rows".into())))
         }
-    };
-    Planned { decision, ack, via, rows, arrived, reply }
+    }
 }
 
 /// The bytes that the journal stores and its socket publishes.
-fn record(submission: Submission, place: Sequenced, content_hash: u64, encoder: &mut Encoder) -> Vec<u8> {
+fn record(
+    submission: Submission,
+    place: Sequenced,
+    content_hash: u64,
+    now_us: i64,
+    encoder: &mut Encoder,
+) -> Vec<u8> {
     let Submission { key, flags, rows, producer, .. } = submission;
     let batch = Batch {
         key,
         epoch: place.epoch,
         start: place.range.start(),
         flags,
-        ts_publish_us: clock::now_us(),
+        ts_publish_us: now_us,
         earliest: Seq::NONE,
         digest: place.digest,
         rows,

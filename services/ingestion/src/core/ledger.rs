@@ -3,8 +3,8 @@
 //! The writer holds the lock from the first decision of a group until the group is in the journal, so
 //! whoever looks never sees what may still be taken back.
 
-use crate::Error;
-use crate::intake::{ProducerStatus, Producers};
+use crate::intake::Producers;
+use crate::{Error, ProducerStatus};
 use gapless_journal::{Journal, Opened};
 use gapless_model::{Epoch, Position, Seq, StreamKey, StreamStatus, UnixMillis};
 use gapless_protocol::{RecordHeader, Sequencer, SequencerError, SequencerLimits};
@@ -16,11 +16,14 @@ const RESTORE_CHUNK_BYTES: usize = 4 << 20;
 
 /// Who is how far: streams and producers.
 #[derive(Debug)]
-pub(crate) struct Ledger(Mutex<Sequencer>);
+pub struct Ledger(Mutex<Sequencer>);
 
 impl Ledger {
-    /// The state as of the journal's last record.
-    pub(crate) fn restore(opened: &Opened, limits: SequencerLimits) -> Result<Ledger, Error> {
+    /// The state as of the journal's last record: the preamble of its last segment and the records after it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or its records do not follow each other.
+    pub fn restore(opened: &Opened, limits: SequencerLimits) -> Result<Ledger, Error> {
         let status = opened.journal.status();
         let first = status.epochs.first().map_or(Epoch::UNSTATED, |start| start.epoch);
         let mut sequencer = if opened.preamble.is_empty() {
@@ -52,7 +55,7 @@ impl Ledger {
     }
 
     /// Every stream, in the order of their keys.
-    pub(crate) fn streams(&self, now: UnixMillis) -> Vec<StreamStatus> {
+    pub fn streams(&self, now: UnixMillis) -> Vec<StreamStatus> {
         let sequencer = self.lock();
         let status = |view: gapless_protocol::StreamView<'_>| StreamStatus {
             key: view.key.clone(),
@@ -64,18 +67,23 @@ impl Ledger {
     }
 
     /// How many streams there are.
-    pub(crate) fn stream_count(&self) -> usize {
+    pub fn stream_count(&self) -> usize {
         self.lock().streams().count()
     }
-}
 
-impl Producers for Ledger {
-    fn status(&self, id: &str, key: &StreamKey) -> ProducerStatus {
+    /// How far producer `id` got on `key`, as acknowledged.
+    pub fn producer_status(&self, id: &str, key: &StreamKey) -> ProducerStatus {
         let sequencer = self.lock();
         ProducerStatus {
             last_sequence: sequencer.last_producer_sequence(key, id),
             latest: sequencer.stream(key).map_or(Seq::NONE, |stream| stream.watermark.latest),
         }
+    }
+}
+
+impl Producers for Ledger {
+    fn status(&self, id: &str, key: &StreamKey) -> ProducerStatus {
+        self.producer_status(id, key)
     }
 }
 

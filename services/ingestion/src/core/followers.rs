@@ -1,0 +1,120 @@
+//! What followers of the journal ask, and what they are told.
+
+use super::{Ledger, PARTITION};
+use gapless_journal::{Journal, JournalError};
+use gapless_model::{Position, UnixMillis};
+use gapless_wire::{
+    ErrorCode, ErrorResponse, Health, JournalReadRequest, JournalReadResponse, JournalStatusRequest,
+    JournalStatusResponse, Message,
+};
+
+/// The most bytes of records in one answer, but for a single larger record: a good part of a second of
+/// a busy journal, far from the largest message.
+const ANSWER_BYTES: usize = 4 << 20;
+
+/// The answer of the journal's replay side to a decoded request: records, its status, or its health. A
+/// follower that names itself is noted as of `now`.
+///
+/// # Errors
+/// What the follower is told instead, as an [`ErrorResponse`] message.
+pub fn answer(
+    journal: &Journal,
+    ledger: &Ledger,
+    request: &Message,
+    now: UnixMillis,
+) -> Result<Message, ErrorResponse> {
+    match request {
+        Message::JournalReadRequest(request) => read(journal, request, now),
+        Message::JournalStatusRequest(request) => status(journal, ledger, request, now),
+        Message::HealthRequest => Ok(healthy()),
+        other => Err(not_served(other, "JournalReadRequest, JournalStatusRequest")),
+    }
+}
+
+/// The journal's state as followers are told, in answers and as the heartbeat of its live feed.
+pub fn journal_status(journal: &Journal, now: UnixMillis) -> JournalStatusResponse {
+    let status = journal.status();
+    JournalStatusResponse {
+        partition: PARTITION,
+        epoch: status.epoch,
+        earliest: status.earliest,
+        latest: status.latest,
+        epochs: status.epochs,
+        streams: Vec::new(),
+        server_time: now,
+    }
+}
+
+fn read(journal: &Journal, request: &JournalReadRequest, now: UnixMillis) -> Result<Message, ErrorResponse> {
+    acknowledge(journal, request.partition, &request.follower_id, request.acknowledged, now)?;
+    let max_bytes = match request.max_bytes as usize {
+        0 => ANSWER_BYTES,
+        asked => asked.min(ANSWER_BYTES),
+    };
+    let read = journal.read(request.from, max_bytes).map_err(refused)?;
+    let from = if read.records.is_empty() { request.from.max(read.earliest) } else { read.first };
+    Ok(Message::JournalReadResponse(JournalReadResponse {
+        partition: PARTITION,
+        epoch: journal.epoch(),
+        from,
+        earliest: read.earliest,
+        latest: read.latest,
+        records: read.records,
+    }))
+}
+
+fn status(
+    journal: &Journal,
+    ledger: &Ledger,
+    request: &JournalStatusRequest,
+    now: UnixMillis,
+) -> Result<Message, ErrorResponse> {
+    acknowledge(journal, request.partition, &request.follower_id, request.acknowledged, now)?;
+    let mut status = journal_status(journal, now);
+    if request.with_streams {
+        status.streams = ledger.streams(now);
+    }
+    Ok(Message::JournalStatusResponse(status))
+}
+
+fn acknowledge(
+    journal: &Journal,
+    partition: u32,
+    follower: &str,
+    acknowledged: Position,
+    now: UnixMillis,
+) -> Result<(), ErrorResponse> {
+    if partition != PARTITION {
+        let message =
+            format!("there is no partition {partition}: this journal has partition {PARTITION} only");
+        return Err(ErrorResponse { code: ErrorCode::UNKNOWN_STREAM, message, retry_after_ms: 0 });
+    }
+    if follower.is_empty() {
+        return Ok(());
+    }
+    journal.acknowledge(follower, acknowledged, now).map_err(refused)
+}
+
+fn refused(error: JournalError) -> ErrorResponse {
+    let (code, retry_after_ms) = match &error {
+        JournalError::Follower { .. } => (ErrorCode::MALFORMED, 0),
+        JournalError::NoSpace { .. } => (ErrorCode::NO_SPACE, 1000),
+        _ => {
+            tracing::error!(%error, "the journal cannot be read");
+            (ErrorCode::INTERNAL, 1000)
+        }
+    };
+    ErrorResponse { code, message: error.to_string(), retry_after_ms }
+}
+
+pub(crate) fn healthy() -> Message {
+    Message::HealthResponse(Health { ok: true, message: crate::SERVICE.to_owned() })
+}
+
+/// The answer to a message that is fine, but not here.
+pub(crate) fn not_served(message: &Message, served: &str) -> ErrorResponse {
+    let name = format!("{message:?}");
+    let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let message = format!("{name} is not served on this socket: send {served} or HealthRequest");
+    ErrorResponse { code: ErrorCode::MALFORMED, message, retry_after_ms: 0 }
+}
