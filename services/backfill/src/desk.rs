@@ -8,17 +8,16 @@ use crate::answer::{self, Form};
 use crate::error::Error;
 use crate::fair::{FairLimits, FairQueue};
 use crate::flight::{Boarding, Flights};
-use crate::library::{Library, LookError};
+use crate::library::Library;
 use crate::meters::Meters;
 use crate::plan::Question;
-use crate::served::{Body, Served};
+use crate::served::Body;
+use crate::writer::now;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use gapless_model::StreamKey;
 use gapless_service_kit::Shutdown;
+use gapless_store::ArchiveReader;
 use gapless_transport::{Frame, PeerId, Replier, Request, RouterServer};
-use gapless_wire::{
-    Health, Limits, ListStreamsResponse, Message, PageRequest, decode, encode_message, peek_correlation_id,
-};
+use gapless_wire::{Limits, Message, decode, encode_message, peek_correlation_id};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -58,13 +57,15 @@ struct Waiter {
     peer: PeerId,
     correlation_id: String,
     form: Form,
+    /// Of the request, in metrics.
+    name: &'static str,
     since: Instant,
 }
 
 impl Desk {
     /// Starts one worker per library, and the thread that sorts requests.
     pub(crate) fn open(
-        libraries: Vec<Library>,
+        libraries: Vec<Library<ArchiveReader>>,
         limits: FairLimits,
         server: &RouterServer,
         meters: Meters,
@@ -157,7 +158,7 @@ impl Shared {
     }
 
     /// A worker: one request after the other.
-    fn work(&self, library: &Library) {
+    fn work(&self, library: &Library<ArchiveReader>) {
         while let Some((peer, job)) = self.next() {
             self.meters.active.increment(1.0);
             self.answer(library, &peer, job);
@@ -193,7 +194,7 @@ impl Shared {
         self.work.notify_all();
     }
 
-    fn answer(&self, library: &Library, peer: &PeerId, job: Job) {
+    fn answer(&self, library: &Library<ArchiveReader>, peer: &PeerId, job: Job) {
         let envelope = match decode(&job.body, &Limits::request()) {
             Ok(envelope) => envelope,
             Err(problem) => {
@@ -203,85 +204,49 @@ impl Shared {
                 return;
             }
         };
-        let id = envelope.correlation_id;
-        let (name, message) = match envelope.message {
-            Message::BackfillCandlesRequest(request) => {
-                return self.rows(library, peer, id, Form::Version1(request), job.since);
+        let (id, request) = (envelope.correlation_id, envelope.message);
+        let name = answer::name(&request);
+        let form = match request {
+            Message::BackfillCandlesRequest(request) => Form::Version1(request),
+            Message::BackfillRequest(request) => Form::Version2(request),
+            other => {
+                let message = answer::answer(library, other, self.is_ready(), now());
+                return self.send(peer.clone(), &message, &id, name, job.since);
             }
-            Message::BackfillRequest(request) => {
-                return self.rows(library, peer, id, Form::Version2(request), job.since);
-            }
-            Message::HealthRequest => ("health", self.health()),
-            Message::GetCursorRequest(key) => ("cursor", self.cursor(library, &key)),
-            Message::SubscribeCandlesRequest(request) => ("subscribe", self.subscribe(library, request.key)),
-            Message::StreamStatusRequest(key) => ("status", self.status(library, &key)),
-            Message::ListStreamsRequest(page) => ("list", list(library, &page)),
-            _ => ("other", answer::not_served_here()),
         };
-        self.send(peer.clone(), &message, &id, name, job.since);
+        let waiter = Waiter { peer: peer.clone(), correlation_id: id, form, name, since: job.since };
+        self.rows(library, waiter);
     }
 
-    fn health(&self) -> Message {
-        let ok = self.is_ready.load(Ordering::SeqCst);
-        let message = if ok { "the journal is archived" } else { "the journal is being read" };
-        Message::HealthResponse(Health { ok, message: message.into() })
-    }
-
-    fn cursor(&self, library: &Library, key: &StreamKey) -> Message {
-        library.status(key).map_or_else(|| self.unknown(key), Message::GetCursorResponse)
-    }
-
-    fn status(&self, library: &Library, key: &StreamKey) -> Message {
-        library.status(key).map_or_else(|| self.unknown(key), Message::StreamStatusResponse)
-    }
-
-    fn subscribe(&self, library: &Library, key: StreamKey) -> Message {
-        match library.status(&key) {
-            None if !self.is_ready.load(Ordering::SeqCst) => self.unknown(&key),
-            status => answer::subscribed(key, status.as_ref()),
-        }
-    }
-
-    fn unknown(&self, key: &StreamKey) -> Message {
-        answer::unknown(key, self.is_ready.load(Ordering::SeqCst))
+    fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::SeqCst)
     }
 
     /// Looks for rows, or waits for whoever looks for the same ones.
-    fn rows(&self, library: &Library, peer: &PeerId, correlation_id: String, form: Form, since: Instant) {
-        let question = match &form {
-            Form::Version1(request) => Question::from(request),
-            Form::Version2(request) => Question::from(request),
-        };
-        let name = form.name();
-        let waiter = Waiter { peer: peer.clone(), correlation_id: correlation_id.clone(), form, since };
+    fn rows(&self, library: &Library<ArchiveReader>, waiter: Waiter) {
+        let question = waiter.form.question();
+        let (peer, id) = (waiter.peer.clone(), waiter.correlation_id.clone());
+        let (name, since) = (waiter.name, waiter.since);
         match lock(&self.flights).board(question.clone(), waiter) {
             Boarding::Pilot => {}
             Boarding::Passenger => return self.meters.shared.increment(1),
             Boarding::Full => {
                 self.meters.refused.increment(1);
-                return self.send(peer.clone(), &answer::busy_message(), &correlation_id, name, since);
+                return self.send(peer, &answer::busy_message(), &id, name, since);
             }
         }
-        let found = library.look(&question);
+        let found = library.look(&question, now());
         let waiting = lock(&self.flights).land(&question);
         if let Err(error) = &found {
             tracing::warn!(stream = %question.key, %error, "rows could not be read");
         }
         for waiter in waiting {
-            let message = self.served(&question, &waiter.form, &found);
-            self.send(waiter.peer, &message, &waiter.correlation_id, waiter.form.name(), waiter.since);
-        }
-    }
-
-    fn served(&self, question: &Question, form: &Form, found: &Result<Option<Served>, LookError>) -> Message {
-        match found {
-            Ok(None) => self.unknown(&question.key),
-            Err(error) => answer::failed(&error.to_string()),
-            Ok(Some(served)) => {
+            if let Ok(Some(served)) = &found {
                 let from_memory = served.parts.iter().any(|part| matches!(part.body, Body::Bytes(_)));
                 self.meters.served(served.range.len(), from_memory);
-                form.answer(served).unwrap_or_else(|error| answer::failed(&error.to_string()))
             }
+            let message = waiter.form.reply(&question.key, &found, self.is_ready());
+            self.send(waiter.peer, &message, &waiter.correlation_id, waiter.name, waiter.since);
         }
     }
 
@@ -303,11 +268,6 @@ impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.queue)
     }
-}
-
-fn list(library: &Library, page: &PageRequest) -> Message {
-    let (streams, has_more) = library.list(&page.prefix, &page.after, page.limit);
-    Message::ListStreamsResponse(ListStreamsResponse { streams, has_more })
 }
 
 /// A poisoned lock only says that another thread panicked, which stops the process anyway.

@@ -18,13 +18,13 @@ const STALE_PLACES: usize = 1024;
 
 /// How much is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HotLimits {
+pub struct HotLimits {
     /// Rows per stream.
-    pub(crate) stream_rows: u64,
+    pub stream_rows: u64,
     /// Bytes per stream.
-    pub(crate) stream_bytes: usize,
+    pub stream_bytes: usize,
     /// Bytes of all streams.
-    pub(crate) total_bytes: usize,
+    pub total_bytes: usize,
 }
 
 /// A batch as it was published.
@@ -64,7 +64,7 @@ struct Stream {
 
 /// The hot window.
 #[derive(Debug)]
-pub(crate) struct Hot {
+pub struct Hot {
     limits: HotLimits,
     streams: BTreeMap<String, Stream>,
     topics: HashMap<u64, String>,
@@ -78,7 +78,8 @@ pub(crate) struct Hot {
 }
 
 impl Hot {
-    pub(crate) fn new(limits: HotLimits) -> Hot {
+    /// An empty one.
+    pub fn new(limits: HotLimits) -> Hot {
         Hot {
             limits,
             streams: BTreeMap::new(),
@@ -99,7 +100,7 @@ impl Hot {
     }
 
     /// Rows in memory.
-    pub(crate) fn rows(&self) -> u64 {
+    pub fn rows(&self) -> u64 {
         self.rows
     }
 

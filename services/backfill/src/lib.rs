@@ -22,11 +22,13 @@
 mod answer;
 mod args;
 mod config;
+pub mod core;
 mod desk;
 mod error;
 mod fair;
 mod flight;
 mod hot;
+mod intake;
 mod library;
 mod meters;
 mod plan;
@@ -35,6 +37,7 @@ mod samples;
 mod sealing;
 mod served;
 mod service;
+mod shelf;
 mod writer;
 
 pub use args::Args;

@@ -12,20 +12,21 @@ pub(crate) const MAX_BYTES: usize = 8 << 20;
 
 /// What a client wants to know of a stream's rows. Equal questions have equal answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Question {
-    pub(crate) key: StreamKey,
+pub struct Question {
+    /// Of which stream.
+    pub key: StreamKey,
     /// The first row wanted.
-    pub(crate) from: Seq,
+    pub from: Seq,
     /// The last row wanted; `None`: no bound.
-    pub(crate) to: Option<Seq>,
+    pub to: Option<Seq>,
     /// Rows from the first one on that is not older.
-    pub(crate) start_ts: Option<UnixNanos>,
+    pub start_ts: Option<UnixNanos>,
     /// Rows up to the first one that is newer.
-    pub(crate) end_ts: Option<UnixNanos>,
+    pub end_ts: Option<UnixNanos>,
     /// At most this many rows, 1 to 10,000.
-    pub(crate) limit: u64,
+    pub limit: u64,
     /// At most about this many bytes.
-    pub(crate) max_bytes: usize,
+    pub max_bytes: usize,
 }
 
 impl From<&BackfillRequest> for Question {
@@ -66,14 +67,14 @@ fn limit(asked: u32) -> u64 {
 
 impl Question {
     /// The rows to look for, beginning at `first`, in a stream that is as `status` says.
-    pub(crate) fn wanted(&self, status: &StreamStatus, first: Seq) -> SeqRange {
+    pub fn wanted(&self, status: &StreamStatus, first: Seq) -> SeqRange {
         let from = self.from.max(first).max(status.watermark.earliest);
         let last = self.to.unwrap_or(status.watermark.latest).min(status.watermark.latest);
         SeqRange::new(from, last.next())
     }
 
     /// The part of `wanted` that one answer can hold, with the row that tells whether more follow.
-    pub(crate) fn looked_at(&self, wanted: SeqRange) -> SeqRange {
+    pub fn looked_at(&self, wanted: SeqRange) -> SeqRange {
         let rows = self.limit + u64::from(self.end_ts.is_some());
         SeqRange::of_len(wanted.start(), wanted.len().min(rows))
     }

@@ -15,31 +15,37 @@ const MAX_PART_BYTES: usize = MAX_MESSAGE_BYTES - (1 << 20);
 
 /// What was found: consecutive rows, as they were published.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Served {
-    pub(crate) status: StreamStatus,
+pub struct Served {
+    /// How far the stream is.
+    pub status: StreamStatus,
     /// The rows in `parts`; empty, where they would be, when there are none.
-    pub(crate) range: SeqRange,
+    pub range: SeqRange,
     /// Of all rows.
-    pub(crate) digest: Digest,
-    pub(crate) parts: Vec<Part>,
+    pub digest: Digest,
+    /// The rows.
+    pub parts: Vec<Part>,
     /// Whether more rows exist within the bounds asked for.
-    pub(crate) has_more: bool,
+    pub has_more: bool,
 }
 
 /// Rows of one published batch.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Part {
-    pub(crate) range: SeqRange,
+pub struct Part {
+    /// Which rows.
+    pub range: SeqRange,
     digest: Digest,
     /// The newest of its rows' times.
     newest: UnixNanos,
-    pub(crate) body: Body,
+    /// The rows.
+    pub body: Body,
 }
 
 /// A batch as bytes, when it is whole and was in memory, or as rows.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Body {
+pub enum Body {
+    /// An envelope, as published.
     Bytes(Arc<[u8]>),
+    /// Rows of one batch.
     Rows(Batch),
 }
 
@@ -63,7 +69,10 @@ impl From<Batch> for Part {
 
 impl Part {
     /// Its rows.
-    pub(crate) fn rows(&self) -> Result<Batch, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`] when bytes in memory are not what was published.
+    pub fn rows(&self) -> Result<Batch, DecodeError> {
         match &self.body {
             Body::Rows(batch) => Ok(batch.clone()),
             Body::Bytes(bytes) => decode_batch(bytes, &Limits::live()),

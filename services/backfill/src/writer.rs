@@ -1,79 +1,31 @@
-//! The one who writes: from the journal into memory at once, and into the archive several times a second.
-//!
-//! A record is served from memory as soon as it is read, and acknowledged to the journal once it is
-//! committed. When the disk does not take rows, they stay pending up to a limit; then the journal is not
-//! read any further and keeps them.
-//!
-//! The complication is a journal that lost history. Which rows of which stream are gone is known to the
-//! journal alone, so after a rewind its view of every stream is asked for, and records that come meanwhile
-//! are held back.
-
-mod commit;
-mod history;
+//! The thread that writes: the journal's follower on one side, the archive on the other, and the
+//! [`Intake`] between them, which decides everything.
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::intake::{Input, Intake, Output, Write};
 use crate::library::SharedHot;
 use crate::meters::{Meters, SERVICE};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, never, select};
-use gapless_follow::{JournalEvent, JournalFollower, JournalSettings, Progress};
-use gapless_model::{Batch, Epoch, Position, Seq};
-use gapless_protocol::{Begin, Event, Health};
+use gapless_follow::{Clock, JournalEvent, JournalFollower, JournalSettings, Progress};
+use gapless_model::{Position, UnixMillis};
+use gapless_protocol::Begin;
 use gapless_service_kit::Shutdown;
 use gapless_service_kit::health::{Condition, condition};
-use gapless_store::Archive;
+use gapless_store::{Archive, StoreError};
 use gapless_transport::Context;
-use gapless_wire::JournalRecord;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Rows and bytes that wait for the next commit; more are committed at once. About what DuckDB takes in a
-/// second, and little beside what it may use itself.
-const PENDING_ROWS: u64 = 100_000;
-const PENDING_BYTES: usize = 32 << 20;
-/// Records held back during a rewind before the journal is followed anew.
-const HELD_RECORDS: usize = 65_536;
-const HELD_BYTES: usize = 64 << 20;
 /// Events handled per turn before timers are looked at.
 const EVENTS_PER_TURN: usize = 256;
 /// How often counters are looked at.
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
-
-/// A record on its way into the archive.
-struct Incoming {
-    position: Position,
-    batch: Batch,
-    bytes: Arc<[u8]>,
-}
-
-/// What the writer is doing.
-enum Phase {
-    /// Records go into memory and the archive.
-    Following,
-    /// The journal lost history; its view of the streams is awaited.
-    Rewinding { from: Epoch, to: Epoch, keep: Position, held: Vec<Incoming>, held_bytes: usize },
-}
-
-/// Rows that are not committed yet.
-#[derive(Default)]
-struct Pending {
-    records: Vec<(Position, Batch)>,
-    rows: u64,
-    bytes: usize,
-}
-
-impl Pending {
-    fn push(&mut self, position: Position, batch: Batch) {
-        self.rows += batch.rows.len() as u64;
-        self.bytes += batch.rows.approx_bytes();
-        self.records.push((position, batch));
-    }
-
-    fn is_full(&self) -> bool {
-        self.rows >= PENDING_ROWS || self.bytes >= PENDING_BYTES
-    }
-}
+/// How often old rows are looked for, and how soon again while rows are being sorted.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+const RETAIN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the writer works with.
 pub(crate) struct Parts {
@@ -91,80 +43,65 @@ pub(crate) struct Parts {
 pub(crate) struct Writer {
     config: Config,
     context: Context,
-    archive: Archive,
-    hot: SharedHot,
+    parts: Parts,
+    intake: Intake,
     follower: JournalFollower,
-    meters: Meters,
-    shutdown: Shutdown,
-    sealing: Sender<()>,
-    is_ready: Arc<AtomicBool>,
-    phase: Phase,
-    pending: Pending,
-    commit_at: Option<Instant>,
-    failing_since: Option<Instant>,
+    clock: Clock,
     retain_at: Instant,
     measure_at: Instant,
-    /// The journal's epoch as last told, and the one whose histories the archive has.
-    journal_epoch: Epoch,
-    histories_of: Epoch,
-    is_caught_up: bool,
     caught_up: Condition,
     writable: Condition,
     progress: Option<Progress>,
+    /// The last failure of a write that may pass.
+    failure: Option<StoreError>,
 }
 
 impl Writer {
     /// Begins to follow the journal from where the archive is.
     pub(crate) fn start(config: Config, context: Context, parts: Parts) -> Result<Writer, Error> {
-        let Parts { archive, hot, sealing, is_ready, meters, shutdown } = parts;
-        let follower = follow(&config, &context, &archive)?;
+        let (position, epoch) = (parts.archive.position(), parts.archive.epoch());
+        let intake = Intake::new(config.commit_every.0, parts.hot.clone(), position, epoch);
+        let follower = follow(&config, &context, intake.begin())?;
         let writable = condition(SERVICE, "archive-writable", "");
         writable.holds();
         let now = Instant::now();
         Ok(Writer {
-            follower,
+            config,
             context,
-            archive,
-            hot,
-            meters,
-            shutdown,
-            sealing,
-            is_ready,
-            phase: Phase::Following,
-            pending: Pending::default(),
-            commit_at: None,
-            failing_since: None,
+            parts,
+            intake,
+            follower,
+            clock: Clock::start(),
             retain_at: now,
             measure_at: now,
-            journal_epoch: Epoch::UNSTATED,
-            histories_of: Epoch::UNSTATED,
-            is_caught_up: false,
             caught_up: condition(SERVICE, "journal-read", "reading the journal"),
             writable,
             progress: None,
-            config,
+            failure: None,
         })
     }
 
     /// Writes until the stop is asked for; then commits what is in memory.
     pub(crate) fn run(mut self) -> Result<(), Error> {
-        let stop = self.shutdown.receiver();
-        while !self.shutdown.is_requested() {
+        let stop = self.parts.shutdown.receiver();
+        while !self.parts.shutdown.is_requested() {
             self.wait(&stop)?;
             self.handle_timeouts()?;
         }
-        self.commit()?;
-        if !self.pending.records.is_empty() {
-            tracing::warn!(rows = self.pending.rows, "rows stay uncommitted: the journal still has them");
+        self.handle(Input::Flush)?;
+        let rows = self.intake.pending_rows();
+        if rows > 0 {
+            tracing::warn!(rows, "rows stay uncommitted: the journal still has them");
         }
-        tracing::info!(position = self.archive.position().0, "archive closed");
+        tracing::info!(position = self.parts.archive.position().0, "archive closed");
         Ok(())
     }
 
     /// Waits for an event, handles some, or returns when a timer is due.
     fn wait(&mut self, stop: &Receiver<()>) -> Result<(), Error> {
-        let events = if self.is_held_up() { never() } else { self.follower.events().clone() };
-        let due = [self.commit_at, Some(self.retain_at), Some(self.measure_at)].into_iter().flatten().min();
+        let events = if self.intake.takes_events() { self.follower.events().clone() } else { never() };
+        let intake = self.intake.poll_timeout().map(|(due, _)| self.clock.instant(due));
+        let due = [intake, Some(self.retain_at), Some(self.measure_at)].into_iter().flatten().min();
         let timeout = due.map_or(MEASURE_EVERY, |due| due.saturating_duration_since(Instant::now()));
         select! {
             recv(events) -> event => match event {
@@ -175,7 +112,7 @@ impl Writer {
             default(timeout) => return Ok(()),
         }
         for _ in 0..EVENTS_PER_TURN {
-            if self.is_held_up() {
+            if !self.intake.takes_events() {
                 return Ok(());
             }
             match self.follower.events().try_recv() {
@@ -187,20 +124,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether the journal has to keep what comes next.
-    fn is_held_up(&self) -> bool {
-        self.pending.is_full()
-    }
-
     fn handle_timeouts(&mut self) -> Result<(), Error> {
+        self.intake.handle_timeout(self.clock.now());
+        self.drain()?;
         let now = Instant::now();
-        if self.commit_at.is_some_and(|at| now >= at)
-            || (self.pending.is_full() && self.failing_since.is_none())
-        {
-            self.commit()?;
-        }
         if now >= self.retain_at {
-            self.retain();
+            self.retain_at = now + self.retain();
         }
         if now >= self.measure_at {
             self.measure_at = now + MEASURE_EVERY;
@@ -210,98 +139,148 @@ impl Writer {
     }
 
     fn handle_event(&mut self, event: JournalEvent) -> Result<(), Error> {
-        match event {
-            JournalEvent::Record { record, batch, source, .. } => {
-                self.meters.applied(source);
-                self.handle_record(record, batch)
-            }
-            JournalEvent::Watermark { epoch, .. } => {
-                self.journal_epoch = epoch;
-                self.want_histories();
-                Ok(())
-            }
-            JournalEvent::Streams(status) => self.handle_streams(&status),
-            JournalEvent::Event(event) => self.handle_log_event(event),
+        if let JournalEvent::Record { source, .. } = &event {
+            self.parts.meters.applied(*source);
         }
+        self.handle(Input::Journal(event))
     }
 
-    fn handle_record(&mut self, record: JournalRecord, batch: Batch) -> Result<(), Error> {
-        let incoming = Incoming { position: record.position, batch, bytes: record.batch.into() };
-        match &mut self.phase {
-            Phase::Following => {
-                self.take(incoming);
-                Ok(())
-            }
-            Phase::Rewinding { held, held_bytes, .. } => {
-                *held_bytes += incoming.bytes.len();
-                held.push(incoming);
-                if held.len() >= HELD_RECORDS || *held_bytes >= HELD_BYTES {
-                    self.follow_anew()
-                } else {
-                    Ok(())
+    fn handle(&mut self, input: Input) -> Result<(), Error> {
+        self.intake.handle_input(input, self.clock.now());
+        self.drain()
+    }
+
+    /// Does what the intake wants until it wants nothing more.
+    fn drain(&mut self) -> Result<(), Error> {
+        while let Some(output) = self.intake.poll_output() {
+            match output {
+                Output::Write(write) => {
+                    let done = self.write(write)?;
+                    self.intake.handle_input(done, self.clock.now());
+                }
+                Output::Acknowledge(position) => self.follower.acknowledge(position),
+                Output::TakeBack(position) => self.follower.take_back(position),
+                Output::RequestStreams => self.follower.request_streams(),
+                Output::FollowAnew(begin) => {
+                    self.progress = None;
+                    self.follower = follow(&self.config, &self.context, begin)?;
+                }
+                Output::Ready => {
+                    self.parts.is_ready.store(true, Ordering::SeqCst);
+                    self.caught_up.holds();
+                }
+                Output::Behind { reason } => self.caught_up.fails(reason),
+                Output::Writable => self.writable.holds(),
+                Output::Unwritable { reason } => self.writable.fails(reason),
+                Output::GiveUp { .. } => {
+                    return Err(self.failure.take().map_or(Error::FollowerEnded, Error::Store));
                 }
             }
-        }
-    }
-
-    /// Into memory at once, into the archive with the next commit.
-    fn take(&mut self, incoming: Incoming) {
-        let Incoming { position, batch, bytes } = incoming;
-        self.hot.write(|hot| hot.insert(position, &batch, bytes));
-        self.pending.push(position, batch);
-        if self.commit_at.is_none() {
-            self.commit_at = Some(Instant::now() + self.config.commit_every.0);
-        }
-    }
-
-    fn handle_log_event(&mut self, event: Event) -> Result<(), Error> {
-        match event {
-            Event::Rewind { from, to, keep } => self.handle_rewind(from, to, Position(keep.0)),
-            Event::Reset { from, to } => self.handle_reset(from, to)?,
-            Event::Truncated { range, .. } => self.handle_truncated(range)?,
-            Event::CaughtUp { at } => self.handle_caught_up(at),
-            Event::Health(health) => self.handle_health(health),
-            Event::GapOpened(gap) => {
-                tracing::debug!(range = %gap.range, cause = gap.cause.name(), "journal gap opened");
-            }
-            Event::GapHealed(gap) => tracing::debug!(range = %gap.range, "journal gap healed"),
         }
         Ok(())
     }
 
-    fn handle_caught_up(&mut self, at: Seq) {
-        if !self.is_ready.swap(true, Ordering::SeqCst) {
-            tracing::info!(position = at.0, "the journal is read");
+    /// Writes, and says what came of it. A failure that may pass is for the intake to decide about.
+    fn write(&mut self, write: Write) -> Result<Input, Error> {
+        match self.try_write(&write) {
+            Ok(()) => {
+                let archive = &self.parts.archive;
+                Ok(Input::Written { position: archive.position(), epoch: archive.epoch() })
+            }
+            Err(error @ (StoreError::Database { .. } | StoreError::File { .. })) => {
+                let reason = error.to_string();
+                self.failure = Some(error);
+                Ok(Input::Failed { write, reason })
+            }
+            Err(error) => Err(error.into()),
         }
-        self.is_caught_up = true;
-        self.caught_up.holds();
-        self.want_histories();
     }
 
-    fn handle_health(&mut self, health: Health) {
-        tracing::info!(health = health.name(), "journal");
-        match health {
-            Health::Disconnected | Health::Connecting | Health::Stalled => {
-                self.caught_up.fails(format!("the journal is {}", health.name()));
+    fn try_write(&mut self, write: &Write) -> Result<(), StoreError> {
+        let Parts { archive, meters, sealing, .. } = &mut self.parts;
+        match write {
+            Write::Commit(records) => {
+                let began = Instant::now();
+                let done = archive.append(records)?;
+                meters.commit_seconds.record(began.elapsed().as_secs_f64());
+                meters.archive_rows.increment(done.rows);
+                if done.broken > 0 {
+                    tracing::error!(streams = done.broken, "streams go on above rows that the journal lost");
+                }
+                if done.sealable {
+                    // Full means that it was told already.
+                    let _ = sealing.try_send(());
+                }
+                Ok(())
             }
-            Health::Subscribed | Health::Receiving | Health::Backfilling => {
-                if self.is_caught_up {
-                    self.caught_up.holds();
+            Write::Rewind { keep, from, to, streams } => {
+                let rows = archive.rewind(*keep, *from, *to, streams)?;
+                tracing::warn!(%from, %to, rows, "rows that the journal lost are taken back");
+                meters.rewinds.increment(1);
+                Ok(())
+            }
+            Write::Reset { to } => {
+                let known = archive.epoch();
+                let retired = self.config.archive.with_extension(format!("retired-{known}.duckdb"));
+                let is_worth_keeping = archive.position() != Position::NONE;
+                tracing::warn!(file = %retired.display(), is_worth_keeping, "beginning a new archive");
+                archive.reset(*to, is_worth_keeping.then_some(retired.as_path()))
+            }
+            Write::SkipTo(position) => archive.skip_to(*position),
+            Write::TakeView { streams } => archive.set_histories(streams),
+        }
+    }
+
+    /// Removes old rows; when to look again.
+    fn retain(&mut self) -> Duration {
+        let config = &self.config;
+        if !config.removes_rows() {
+            return RETAIN_EVERY;
+        }
+        match self.parts.archive.retain(now(), &|key| config.retention_of(key)) {
+            Ok(None) => return RETAIN_AGAIN,
+            Ok(Some(done)) => {
+                self.parts.meters.retention_rows.increment(done.rows);
+                if done.rows > 0 {
+                    tracing::info!(rows = done.rows, streams = done.streams, "removed old rows");
                 }
             }
+            Err(error) => tracing::error!(%error, "old rows could not be removed: trying again later"),
         }
+        RETAIN_EVERY
+    }
+
+    fn measure(&mut self) {
+        let meters = &self.parts.meters;
+        meters.hot_rows.set(self.parts.hot.read(|hot| hot.rows()) as f64);
+        meters.archive_size.set(archive_bytes(&self.config.archive) as f64);
+        let Some(progress) = self.follower.progress() else { return };
+        meters.follow(&progress, self.progress.as_ref());
+        self.progress = Some(progress);
     }
 }
 
-/// Follows the journal from where the archive is.
-fn follow(config: &Config, context: &Context, archive: &Archive) -> Result<JournalFollower, Error> {
-    let (position, epoch) = (archive.position(), archive.epoch());
-    let is_new = position == Position::NONE || !epoch.is_stated();
-    let begin = if is_new { Begin::Earliest } else { Begin::Cursor { epoch, applied: Seq(position.0) } };
+/// Follows the journal.
+fn follow(config: &Config, context: &Context, begin: Begin) -> Result<JournalFollower, Error> {
     let settings = JournalSettings {
         follower_id: config.follower_id.clone(),
         context: Some(context.clone()),
         ..JournalSettings::new(&config.journal_live, &config.journal_replay, begin)
     };
     Ok(JournalFollower::start(settings)?)
+}
+
+/// Bytes of the archive's file and of what is written ahead of it. Looking at a size opens nothing, so
+/// DuckDB keeps its lock.
+fn archive_bytes(archive: &Path) -> u64 {
+    let mut ahead = archive.as_os_str().to_owned();
+    ahead.push(".wal");
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    size(archive) + size(Path::new(&ahead))
+}
+
+/// This machine's clock.
+pub(crate) fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

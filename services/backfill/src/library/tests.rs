@@ -50,7 +50,11 @@ fn memory_moves_the_end_of_what_is_archived() {
     assert_eq!(lay(Some(archived(A, 3, 10)), earlier), Some((3, 10, 7, 1)), "memory was looked at first");
     assert_eq!(lay(None, Some(tail(A, 4, 9, 7))), Some((4, 9, 7, 2)), "not committed yet");
     let later = Some(tail(A, 20, 21, 7));
-    assert_eq!(lay(Some(archived(A, 3, 10)), later), Some((20, 21, 7, 2)), "a hole is not served");
+    assert_eq!(
+        lay(Some(archived(A, 3, 10)), later),
+        Some((3, 21, 7, 2)),
+        "what lies before a hole is served"
+    );
     let status = overlay(Some(archived(A, 3, 10)), Some(&tail(A, 11, 12, 9)), UnixMillis(5)).unwrap();
     assert_eq!(status.epochs, [start(7, 1), start(9, 11)]);
     assert_eq!((status.watermark.epoch, status.server_time), (Epoch(9), UnixMillis(5)));

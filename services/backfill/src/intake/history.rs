@@ -1,0 +1,105 @@
+//! What happens when the journal's history is not what it was.
+
+use super::{Held, Intake, Output, Phase, Then, Write};
+use gapless_model::{Epoch, Position};
+use gapless_wire::JournalStatusResponse;
+
+impl Intake {
+    /// Asks for the journal's view of the streams when it may tell something new: in an epoch that lost
+    /// nothing here histories change all the same, also those of quiet streams, and rows may be missing. Only
+    /// once the journal is read: before that, a rewind may be on its way.
+    pub(super) fn want_view(&mut self) {
+        let is_following = matches!(self.phase, Phase::Following);
+        if self.is_caught_up && is_following && self.view.is_none() && self.journal_epoch != self.viewed {
+            self.outputs.push_back(Output::RequestStreams);
+        }
+    }
+
+    /// The journal's view of every stream.
+    pub(super) fn handle_streams(&mut self, status: JournalStatusResponse) {
+        match std::mem::replace(&mut self.phase, Phase::Following) {
+            Phase::Following => {
+                self.view = Some(status);
+                self.take_view_in_turn();
+            }
+            Phase::Rewinding { from, to, keep, held } if status.epoch < to => {
+                // It answers a question from before the rewind.
+                self.phase = Phase::Rewinding { from, to, keep, held };
+                self.outputs.push_back(Output::RequestStreams);
+            }
+            Phase::Rewinding { from, to, keep, held } => {
+                let write = Write::Rewind { keep, from, to, streams: status.streams };
+                self.next = Some((write, Then::GoOn(held)));
+            }
+        }
+    }
+
+    /// A view speaks of rows up to its position: what of them is not here by then will not come.
+    pub(super) fn take_view_in_turn(&mut self) {
+        if self.next.is_some() || self.view.as_ref().is_none_or(|view| view.latest > self.taken) {
+            return;
+        }
+        if let Some(view) = self.view.take() {
+            self.next = Some((Write::TakeView { streams: view.streams }, Then::Viewed(view.epoch)));
+        }
+    }
+
+    /// The journal lost records after `keep`. What came of them goes at once, from memory and from what is
+    /// not committed; which rows of the archive go is known when the journal has told its streams.
+    pub(super) fn handle_rewind(&mut self, from: Epoch, to: Epoch, keep: Position) {
+        tracing::warn!(%from, %to, keep = keep.0, "the journal lost acknowledged records");
+        self.is_caught_up = false;
+        self.view = None;
+        let reason = "the journal lost records: asking which rows stay".to_owned();
+        self.outputs.push_back(Output::Behind { reason });
+        self.pending.keep_to(keep);
+        self.hot.write(|hot| hot.clear(self.position));
+        let (from, keep, held) = match std::mem::replace(&mut self.phase, Phase::Following) {
+            Phase::Following => (from, keep, Held::default()),
+            Phase::Rewinding { from, keep: before, held, .. } => (from, keep.min(before), held),
+        };
+        self.phase = Phase::Rewinding { from, to, keep, held: held.keep_to(keep) };
+        self.outputs.push_back(Output::RequestStreams);
+    }
+
+    /// What the journal lost is taken back: on with what came since. The view that told it was of a moment
+    /// before all of this was read, so another one is wanted.
+    pub(super) fn go_on(&mut self, mut held: Held) {
+        tracing::warn!(position = self.position.0, "took back what the journal lost");
+        self.outputs.push_back(Output::TakeBack(self.position));
+        self.taken = self.position;
+        self.hot.write(|hot| hot.clear(self.position));
+        self.viewed = Epoch::UNSTATED;
+        held.events.append(&mut self.backlog);
+        self.backlog = held.events;
+    }
+
+    /// The journal is another one.
+    pub(super) fn handle_reset(&mut self, from: Epoch, to: Epoch) {
+        tracing::warn!(%from, %to, "the journal is another one: keeping the archive as a file, beginning anew");
+        self.phase = Phase::Following;
+        self.is_caught_up = false;
+        self.view = None;
+        self.viewed = Epoch::UNSTATED;
+        self.taken = Position::NONE;
+        self.outputs.push_back(Output::Behind { reason: "reading another journal".to_owned() });
+        self.next = Some((Write::Reset { to }, Then::BeginAnew));
+    }
+
+    /// The archive is empty.
+    pub(super) fn begin_anew(&mut self) {
+        self.hot.write(|hot| hot.clear(Position::NONE));
+        self.outputs.push_back(Output::TakeBack(Position::NONE));
+    }
+
+    /// Too much came while the journal's view of the streams did not: the journal keeps it.
+    pub(super) fn follow_anew(&mut self) {
+        tracing::warn!("the journal does not tell its streams: following it anew");
+        self.phase = Phase::Following;
+        self.backlog.clear();
+        self.pending.take();
+        self.commit_at = None;
+        self.taken = self.position;
+        self.outputs.push_back(Output::FollowAnew(self.begin()));
+    }
+}
