@@ -21,7 +21,7 @@ pub enum Acknowledge {
 }
 
 /// The books of one subscription.
-pub(crate) struct Ledger {
+pub struct Ledger {
     store: Option<Box<dyn CursorStore>>,
     mode: Acknowledge,
     /// Where each stream stands; what lies behind is acknowledged.
@@ -31,28 +31,35 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(store: Option<Box<dyn CursorStore>>, mode: Acknowledge) -> Ledger {
+    /// Empty books over `store`.
+    pub fn new(store: Option<Box<dyn CursorStore>>, mode: Acknowledge) -> Ledger {
         Ledger { store, mode, cursors: HashMap::new(), current: None }
     }
 
     /// The stored cursors, for the beginning.
-    pub(crate) fn load(&mut self) -> Result<HashMap<StreamKey, Cursor>, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn load(&mut self) -> Result<HashMap<StreamKey, Cursor>, Error> {
         let Some(store) = &mut self.store else { return Ok(HashMap::new()) };
         Ok(store.cursors().map_err(Error::Store)?.into_iter().collect())
     }
 
     /// A stream resumes at a stored cursor.
-    pub(crate) fn resume(&mut self, cursors: &HashMap<StreamKey, Cursor>) {
+    pub fn resume(&mut self, cursors: &HashMap<StreamKey, Cursor>) {
         self.cursors.clone_from(cursors);
     }
 
     /// Where a stream stands.
-    pub(crate) fn cursor(&self, key: &StreamKey) -> Option<Cursor> {
+    pub fn cursor(&self, key: &StreamKey) -> Option<Cursor> {
         self.cursors.get(key).copied()
     }
 
     /// The application asks for the next event: it is done with the one before, if that is the mode.
-    pub(crate) fn done_with_current(&mut self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn done_with_current(&mut self) -> Result<(), Error> {
         match self.current.take() {
             Some(event) => self.apply(event),
             None => Ok(()),
@@ -60,7 +67,10 @@ impl Ledger {
     }
 
     /// `event` is about to be handed over.
-    pub(crate) fn hand_over(&mut self, event: &Event) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn hand_over(&mut self, event: &Event) -> Result<(), Error> {
         if let Event::Rows(batch) = event {
             // Where this subscription began is where its cursor stands until something is acknowledged.
             let begin = Cursor { epoch: batch.epoch, applied: batch.start.previous() };
@@ -77,21 +87,31 @@ impl Ledger {
     }
 
     /// The application is done with `event`.
-    pub(crate) fn ack(&mut self, event: Event) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::AckOrder`] when events before it were not acknowledged; [`Error::Store`].
+    pub fn ack(&mut self, event: Event) -> Result<(), Error> {
         if event.moves_cursor() { self.apply(event) } else { Ok(()) }
     }
 
     /// When [`Ledger::commit_if_due`] wants to be called.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.store.as_ref().and_then(|store| store.due())
     }
 
-    pub(crate) fn commit_if_due(&mut self, now: Instant) -> Result<(), Error> {
+    /// Commits when it is time to.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn commit_if_due(&mut self, now: Instant) -> Result<(), Error> {
         if self.due().is_some_and(|due| due <= now) { self.commit() } else { Ok(()) }
     }
 
     /// Writes everything acknowledged so far.
-    pub(crate) fn commit(&mut self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn commit(&mut self) -> Result<(), Error> {
         match &mut self.store {
             Some(store) => store.commit().map_err(Error::Store),
             None => Ok(()),

@@ -40,6 +40,8 @@ mod backoff;
 mod builder;
 mod checkpoint;
 mod client;
+#[doc(hidden)]
+pub mod core;
 mod endpoints;
 mod error;
 mod event;
