@@ -75,6 +75,7 @@ impl Producer {
             gate: gate.clone(),
             counts: counts.clone(),
             started: Instant::now(),
+            unsent: None,
         };
         let thread =
             std::thread::Builder::new().name("gapless-producer".into()).spawn(move || driver.run()).map_err(

@@ -33,8 +33,10 @@ fn what_zeromq_drops_at_a_small_receive_limit_is_healed() {
     is_paused.recv_timeout(LATER).expect("the client has the head");
     stack.replay(&part("rest.csv", &rows[at..]), &arguments).succeeds();
     eventually("all rows are in the archive", LATER, || stack.latest(TOPIC) == expected.len() as u64);
+    let go = Instant::now();
     go_on.send(()).unwrap();
     let received = client.join().unwrap();
+    eprintln!("gapless {} ms after the pause: {:?}", go.elapsed().as_millis(), received.report.gaps);
     assert_whole(&received.rows, &expected);
     let gaps = received.report.gaps;
     assert!(gaps.found > 0, "a queue of 10 messages must overflow: {:?}", received.report);

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 const REPLIES_PER_TURN: usize = 256;
 /// Batches taken per turn before replies are looked at.
 const BATCHES_PER_TURN: usize = 256;
+/// How soon a full queue is tried again when no reply wakes the thread before: a reader that is there takes
+/// hundreds of batches in this time, and one that is away costs a hundred looks a second.
+const FULL_RETRY: Duration = Duration::from_millis(10);
 
 /// Who waits for one batch.
 pub(super) type Waiting = Sender<Result<Receipt, Refused>>;
@@ -38,6 +41,8 @@ pub(super) struct Driver {
     pub(super) gate: Arc<Gate>,
     pub(super) counts: Arc<Mutex<ProducerCounts>>,
     pub(super) started: Instant,
+    /// What found the socket's queue full: it goes before everything else, so that nothing overtakes it.
+    pub(super) unsent: Option<(Message, String)>,
 }
 
 impl Driver {
@@ -116,24 +121,34 @@ impl Driver {
         }
     }
 
-    /// Does what the window says; whether the socket's queue was full.
+    /// Does what the window says, until the socket's queue is full; whether it is. What that queue does not
+    /// take waits here: to count it as sent would be to lose it until its reply is overdue.
     fn act(&mut self) -> Result<bool, Error> {
-        let mut full = false;
-        while let Some(output) = self.window.poll_output() {
-            let (message, correlation) = match output {
-                Output::Send { correlation, batch } => (Message::IngestBatch(batch), correlation),
-                Output::Ask { correlation, request } => {
-                    (Message::ProducerStatusRequest(request), correlation)
-                }
-                Output::Settle { ticket, bytes, result } => {
-                    self.settle(&ticket, bytes, result);
-                    continue;
-                }
-            };
-            // What a full queue does not take counts as sent and lost: its reply will be overdue.
-            full |= self.requester.send(encode_message(&message, &correlation))? == Sent::Full;
+        while let Some((message, correlation)) = self.next_request() {
+            if self.requester.send(encode_message(&message, &correlation))? == Sent::Full {
+                self.unsent = Some((message, correlation));
+                return Ok(true);
+            }
         }
-        Ok(full)
+        Ok(false)
+    }
+
+    /// The next request to send; settles what comes before it.
+    fn next_request(&mut self) -> Option<(Message, String)> {
+        if let Some(unsent) = self.unsent.take() {
+            return Some(unsent);
+        }
+        loop {
+            match self.window.poll_output()? {
+                Output::Send { correlation, batch } => {
+                    return Some((Message::IngestBatch(batch), correlation));
+                }
+                Output::Ask { correlation, request } => {
+                    return Some((Message::ProducerStatusRequest(request), correlation));
+                }
+                Output::Settle { ticket, bytes, result } => self.settle(&ticket, bytes, result),
+            }
+        }
     }
 
     fn settle(&self, waiting: &Waiting, bytes: usize, result: Result<Receipt, Refused>) {
@@ -150,7 +165,7 @@ impl Driver {
         let now = self.now();
         let mut timeout = self.window.poll_timeout().map(|(due, _)| due.since(now));
         if full {
-            timeout = Some(timeout.unwrap_or(Duration::MAX).min(Duration::from_millis(50)));
+            timeout = Some(timeout.unwrap_or(Duration::MAX).min(FULL_RETRY));
         }
         wait_any([Source::Requester(&self.requester), Source::Wake(&self.wake)], timeout)?;
         Ok(())
@@ -178,3 +193,6 @@ impl Driver {
         MonoTime(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;

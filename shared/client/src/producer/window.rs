@@ -246,7 +246,7 @@ impl<T> Window<T> {
         let asked = Duration::from_millis(u64::from(retry_after_ms)).min(self.settings.backoff_max);
         let wait = self.backoff.wait(lane.failures).max(asked);
         lane.failures = lane.failures.saturating_add(1);
-        lane.go_back(now.after(wait));
+        self.go_back(at, now.after(wait));
     }
 
     /// Ingestion stands elsewhere than this side believed: send again from there.
@@ -266,7 +266,17 @@ impl<T> Window<T> {
         // The first going back is free; when that did not help, the next ones back off.
         let wait = if lane.failures == 0 { Duration::ZERO } else { self.backoff.wait(lane.failures) };
         lane.failures = lane.failures.saturating_add(1);
-        lane.go_back(now.after(wait));
+        self.go_back(at, now.after(wait));
+    }
+
+    /// Everything of a lane is to be sent again; what was not even polled is not to be sent twice.
+    fn go_back(&mut self, at: usize, not_before: MonoTime) {
+        let is_old = |output: &Output<T>| match output {
+            Output::Send { correlation, .. } => locate(correlation).is_some_and(|(lane, ..)| lane == at),
+            Output::Ask { .. } | Output::Settle { .. } => false,
+        };
+        self.outputs.retain(|output| !is_old(output));
+        self.lanes[at].go_back(not_before);
     }
 
     fn refuse(&mut self, at: usize, number: u64, nack: &IngestNack, now: MonoTime) {
@@ -276,7 +286,7 @@ impl<T> Window<T> {
         // With a conflict ingestion says where it stands; otherwise it stands where it stood.
         lane.confirmed = lane.confirmed.max(nack.expected_previous);
         lane.rechain(lane.confirmed);
-        lane.go_back(now);
+        self.go_back(at, now);
         self.counts.refused += 1;
         self.outputs.push_back(Output::Settle {
             ticket: item.ticket,
@@ -286,10 +296,7 @@ impl<T> Window<T> {
     }
 
     fn locate(&self, correlation: &str) -> Option<(usize, u64, u64)> {
-        let mut parts = correlation.split('.').map(|part| part.parse::<u64>().ok());
-        let (at, round, number) = (parts.next()??, parts.next()??, parts.next()??);
-        let at = usize::try_from(at).ok().filter(|at| *at < self.lanes.len())?;
-        Some((at, round, number))
+        locate(correlation).filter(|(at, ..)| *at < self.lanes.len())
     }
 }
 
@@ -300,4 +307,11 @@ fn is_passing(code: ErrorCode) -> bool {
 
 fn correlation(lane: usize, round: u64, number: u64) -> String {
     format!("{lane}.{round}.{number}")
+}
+
+/// The lane, the round and the number in a correlation id.
+fn locate(correlation: &str) -> Option<(usize, u64, u64)> {
+    let mut parts = correlation.split('.').map(|part| part.parse::<u64>().ok());
+    let (at, round, number) = (parts.next()??, parts.next()??, parts.next()??);
+    Some((usize::try_from(at).ok()?, round, number))
 }
