@@ -70,11 +70,10 @@ fn status(
     now: UnixMillis,
 ) -> Result<Message, ErrorResponse> {
     acknowledge(journal, request.partition, &request.follower_id, request.acknowledged, now)?;
-    let mut status = journal_status(journal, now);
-    if request.with_streams {
-        status.streams = ledger.streams(now);
-    }
-    Ok(Message::JournalStatusResponse(status))
+    // The streams first: their rows are then all in records up to the position that is stated, so that a
+    // follower which has read that far and lacks some of them knows that they will not come.
+    let streams = if request.with_streams { ledger.streams(now) } else { Vec::new() };
+    Ok(Message::JournalStatusResponse(JournalStatusResponse { streams, ..journal_status(journal, now) }))
 }
 
 fn acknowledge(
