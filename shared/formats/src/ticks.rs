@@ -65,10 +65,10 @@ impl Tick {
     pub(crate) fn new(ts: UnixNanos, price: f64, size: Option<f64>) -> Result<Tick, String> {
         let amount = size.unwrap_or(1.0);
         if !price.is_finite() {
-            return Err(format!("price is {price}, not a finite number"));
+            return Err(format!("price is {price:?}, not a finite number"));
         }
         if !amount.is_finite() || amount < 0.0 {
-            return Err(format!("size is {amount}, not a finite number of at least 0"));
+            return Err(format!("size is {amount:?}, not a finite number of at least 0"));
         }
         Ok(Tick { ts, price, amount })
     }

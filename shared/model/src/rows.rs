@@ -210,18 +210,25 @@ impl Candle {
             }
         }
         if high < open.max(close).max(low) {
+            let [open, high, low, close] = [open, high, low, close].map(shown);
             return Err(format!(
                 "high {high} is below another price (open {open}, low {low}, close {close})"
             ));
         }
         if low > open.min(close) {
+            let [open, low, close] = [open, low, close].map(shown);
             return Err(format!("low {low} is above another price (open {open}, close {close})"));
         }
         if volume < 0.0 {
-            return Err(format!("volume {volume} is negative"));
+            return Err(format!("volume {} is negative", shown(volume)));
         }
         Ok(())
     }
+}
+
+/// A number as people write it; the largest and smallest have 300 digits that way, so those with an exponent.
+fn shown(value: f64) -> String {
+    if value == 0.0 || (1e-9..1e16).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 impl MetricRows {
@@ -248,6 +255,7 @@ impl MetricRows {
         }
         for (index, name) in self.columns.iter().enumerate() {
             if name.is_empty() || name.len() > crate::MAX_PART_BYTES || name.chars().any(char::is_control) {
+                let name: String = name.chars().take(80).collect();
                 return Err(RowError::Batch(format!(
                     "column {index} has the name {name:?}: 1 to 64 printable characters"
                 )));

@@ -159,6 +159,17 @@ fn rows_that_no_chart_could_draw_are_named() {
 }
 
 #[test]
+fn a_complaint_stays_short_whatever_it_is_about() {
+    let extreme = Candle { high: 5e-324, low: -f64::MAX, ..candle(0, 1e300) };
+    let long =
+        MetricRows { columns: ["x".repeat(100_000)].into(), ts: vec![UnixNanos(0)], values: vec![1.0] };
+    for rows in [Rows::Candles(vec![extreme]), Rows::Metrics(long)] {
+        let complaint = rows.validate().unwrap_err().to_string();
+        assert!(complaint.len() < 200, "{complaint}");
+    }
+}
+
+#[test]
 fn ranges_are_half_open_and_never_wrap() {
     let range = SeqRange::of_len(Seq(u64::MAX - 1), 10);
     assert_eq!((range.end(), range.len()), (Seq(u64::MAX), 1));

@@ -21,6 +21,9 @@ pub const TARGETS: [Target; 6] = [
     ("checkpoint_part", checkpoint_part),
 ];
 
+/// The longest refusal: some lines of a terminal, however long the message that is refused.
+const MAX_REFUSAL_BYTES: usize = 1000;
+
 /// What a server reads.
 pub fn decode_request(bytes: &[u8]) {
     any_message(bytes, &Limits::request());
@@ -88,8 +91,10 @@ fn a_batch(bytes: &[u8], limits: &Limits) {
     assert_eq!(again.as_ref(), Ok(&batch), "a batch changed on its way");
 }
 
-/// A refusal can always be answered.
+/// A refusal can always be answered, in few words.
 fn refused(error: &DecodeError, correlation_id: &str) {
+    let words = error.to_string();
+    assert!(words.len() <= MAX_REFUSAL_BYTES, "a refusal of {} bytes: {words:.200}", words.len());
     let answer = encode_message(&crate::Message::Error(error.to_response()), correlation_id);
     let answer = decode(&answer, &Limits::reply()).map(|envelope| envelope.correlation_id);
     assert_eq!(answer.as_deref(), Ok(correlation_id), "the refusal cannot be read");
