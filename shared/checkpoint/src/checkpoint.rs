@@ -18,7 +18,7 @@ pub const MAX_PART_BYTES: usize = 4 << 20;
 pub const MAX_FILE_BYTES: u64 = 8 << 30;
 
 const END: [u8; 8] = *b"GAPLDONE";
-const FRAME_BYTES: usize = 8;
+pub(crate) const FRAME_BYTES: usize = 8;
 const FOOTER_BYTES: usize = 16;
 
 /// Parts that no file can hold.

@@ -31,6 +31,8 @@
 mod checkpoint;
 mod damage;
 mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod header;
 
 pub use checkpoint::{Checkpoint, MAX_FILE_BYTES, MAX_PART_BYTES, PartError};

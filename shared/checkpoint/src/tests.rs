@@ -1,3 +1,4 @@
+mod corpus;
 mod file;
 mod folder;
 

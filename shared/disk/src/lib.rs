@@ -1,9 +1,9 @@
 //! Files as the journal and the checkpoints use them.
 //!
-//! A trait and its one implementation for real folders, [`RealDisk`]. The trait exists so that the same
-//! code runs over a simulated disk that loses unsynced writes, tears the last one and flips bits. It is
-//! not a general file system: only what is needed to append, to replace a file at once, and to make both
-//! durable.
+//! A trait and its implementations for real folders, [`RealDisk`], and in memory, [`MemoryDisk`]. The trait
+//! exists so that the same code runs over a simulated disk that loses unsynced writes, tears the last one
+//! and flips bits. It is not a general file system: only what is needed to append, to replace a file at
+//! once, and to make both durable.
 //!
 //! # Invariants
 //! - Nothing counts as durable before [`DiskFile::sync`] for bytes and [`Disk::sync_dir`] for names returned.
@@ -18,9 +18,11 @@
 //! ```
 
 mod atomically;
+mod memory;
 mod real;
 
 pub use atomically::{is_leftover, write_atomically};
+pub use memory::MemoryDisk;
 pub use real::RealDisk;
 
 use std::any::Any;

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use crate::{Disk, RealDisk, is_leftover, write_atomically};
+use crate::{Disk, MemoryDisk, RealDisk, is_leftover, write_atomically};
 
 #[test]
 fn a_file_is_replaced_as_a_whole() {
@@ -34,4 +34,28 @@ fn a_lock_is_held_until_its_value_is_dropped() {
     assert!(RealDisk.lock(&path).unwrap().is_none());
     drop(held);
     assert!(RealDisk.lock(&path).unwrap().is_some());
+}
+
+#[test]
+fn memory_behaves_like_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let both: [&dyn Disk; 2] = [&RealDisk, &MemoryDisk::default()];
+    let seen = both.map(|disk| {
+        let path = |name: &str| dir.path().join(name);
+        write_atomically(disk, dir.path(), "b", &[b"whole"]).unwrap();
+        let file = disk.create(&path("a")).unwrap();
+        file.write_all_at(b"xyz", 3).unwrap();
+        file.set_len(5).unwrap();
+        let same = disk.create(&path("a")).unwrap();
+        assert_eq!(file.len().unwrap(), 0, "a file that is made again is emptied");
+        same.write_all_at(b"12345", 0).unwrap();
+        let mut buffer = [0; 3];
+        let read = (file.read_at(&mut buffer, 3).unwrap(), file.read_at(&mut buffer, 9).unwrap());
+        let short = file.read_exact_at(&mut buffer, 3).unwrap_err().kind();
+        disk.rename(&path("a"), &path("c")).unwrap();
+        disk.remove(&path("b")).unwrap();
+        let gone = disk.read(&path("a")).unwrap_err().kind();
+        (disk.list(dir.path()).unwrap(), disk.read(&path("c")).unwrap(), read, short, gone)
+    });
+    assert_eq!(seen[0], seen[1]);
 }
