@@ -6,6 +6,9 @@
 //! Out come, per record, whether to publish it ([`Folded`]), and derived batches for ingestion, which the
 //! caller takes from [`Outbox::poll_send`] and whose answers it brings back.
 //!
+//! [`Engine::freeze`] gives the whole state after one record, [`Engine::restore`] takes it back: then the records
+//! after it give the same engine as all records do.
+//!
 //! Nothing here has a socket, a thread, a file or a clock; time comes in as a value.
 //!
 //! ```
@@ -17,6 +20,7 @@
 //! assert!(engine.is_live(), "an empty journal is read at once");
 //! ```
 
+pub use crate::checkpoint::{Frozen, RestoreError};
 pub use crate::derive::{Deriver, Forming, Rule, RuleError, RuleText};
 pub use crate::engine::{Engine, Folded, Limits};
 pub use crate::outbox::{Outbox, Outcome, PRODUCER_ID, Reply, Send};

@@ -15,7 +15,8 @@ mod rule;
 use crate::state::StreamIndex;
 use bar::Bar;
 use gapless_model::{Batch, Candle, Flags, Interval, Rows, StreamKey};
-use std::collections::{BTreeMap, HashMap};
+use gapless_wire::CheckpointTarget;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 pub(crate) use rule::check_rules;
@@ -47,6 +48,7 @@ pub(crate) struct Closed {
 #[derive(Debug)]
 struct Target {
     key: StreamKey,
+    interval: Interval,
     topic: Arc<str>,
     bar: Bar,
     flags: Flags,
@@ -79,13 +81,57 @@ impl Deriver {
 
     /// A new source stream. When its first rows are retired, its first bar is not whole and is left out.
     pub(crate) fn open(&mut self, stream: StreamIndex, key: &StreamKey, topic: &str, is_partial: bool) {
-        let Ok(from) = key.interval().parse::<Interval>() else { return };
-        let wanted = self.rules.iter().filter(|rule| rule.takes(key.kind(), topic, from));
-        let wanted = wanted.flat_map(|rule| &rule.to).map(|to| Target::new(key, from, *to, is_partial));
-        let targets: Vec<Target> = wanted.collect();
+        let targets = self.wanted(key, topic, is_partial);
         if !targets.is_empty() {
             self.targets.insert(stream, targets);
         }
+    }
+
+    /// What the rules derive from a stream.
+    fn wanted(&self, key: &StreamKey, topic: &str, is_partial: bool) -> Vec<Target> {
+        let Ok(from) = key.interval().parse::<Interval>() else { return Vec::new() };
+        let rules = self.rules.iter().filter(|rule| rule.takes(key.kind(), topic, from));
+        rules.flat_map(|rule| &rule.to).map(|to| Target::new(key, from, *to, is_partial)).collect()
+    }
+
+    /// All that is known of the bars of one source, for a checkpoint.
+    pub(crate) fn freeze(&self, stream: StreamIndex) -> Vec<CheckpointTarget> {
+        self.targets.get(&stream).into_iter().flatten().map(Target::freeze).collect()
+    }
+
+    /// A source stream out of a checkpoint. What no rule asks for any more is dropped.
+    ///
+    /// # Errors
+    /// A derived stream that a rule asks for and the checkpoint does not know: its bars since the journal's
+    /// beginning would be missing.
+    pub(crate) fn restore(
+        &mut self,
+        stream: StreamIndex,
+        key: &StreamKey,
+        topic: &str,
+        frozen: &[CheckpointTarget],
+    ) -> Result<(), StreamKey> {
+        let mut targets = Vec::new();
+        for target in self.wanted(key, topic, false) {
+            let Some(frozen) = frozen.iter().find(|frozen| frozen.interval == target.interval) else {
+                return Err(target.key);
+            };
+            let target = target.restore(frozen);
+            self.late_rows += target.bar.late_rows();
+            if let Some(forming) = target.forming() {
+                self.forming.insert(target.topic.clone(), forming);
+            }
+            targets.push(target);
+        }
+        if !targets.is_empty() {
+            self.targets.insert(stream, targets);
+        }
+        Ok(())
+    }
+
+    /// All streams whose bars are made here.
+    pub(crate) fn derived(&self) -> HashSet<&StreamKey> {
+        self.targets.values().flatten().map(|target| &target.key).collect()
     }
 
     /// Rows of a source are missing before its next batch: the bar that they belong to is left out.
@@ -126,7 +172,15 @@ impl Target {
     fn new(source: &StreamKey, from: Interval, to: Interval, is_partial: bool) -> Target {
         let key = source.with_interval(to);
         let topic = key.topic().into();
-        Target { key, topic, bar: Bar::new(from, to, is_partial), flags: Flags::NONE }
+        Target { key, interval: to, topic, bar: Bar::new(from, to, is_partial), flags: Flags::NONE }
+    }
+
+    fn freeze(&self) -> CheckpointTarget {
+        self.bar.freeze(self.interval, self.flags)
+    }
+
+    fn restore(self, frozen: &CheckpointTarget) -> Target {
+        Target { bar: self.bar.restore(frozen), flags: frozen.flags, ..self }
     }
 
     /// The bars that `rows` close, with the marks of all rows that went into them.

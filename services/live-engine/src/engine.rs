@@ -102,7 +102,8 @@ impl Engine {
         if let (true, Some(state)) = (applied.is_new, self.state.get(stream)) {
             self.deriver.open(stream, &state.key, &state.topic, applied.is_partial);
         }
-        if let Some(Mismatch::Sequence { .. }) = &applied.mismatch {
+        let is_hole = matches!(applied.mismatch, Some(Mismatch::Sequence { .. }));
+        if is_hole || (applied.is_partial && !applied.is_new) {
             self.deriver.skip(stream);
         }
         let derived_rows = self.settle_own(record, batch);
@@ -124,8 +125,9 @@ impl Engine {
         }
     }
 
-    /// Records up to this one are retired: history ends without them.
+    /// Records up to this one will not come: they are retired or damaged. Streams go on without them.
     pub fn handle_truncated(&mut self, last: Position) {
+        self.state.cut();
         self.reach(last);
     }
 
@@ -165,4 +167,4 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -23,6 +23,7 @@
 
 mod answer;
 mod args;
+mod checkpoint;
 mod config;
 pub mod core;
 mod courier;

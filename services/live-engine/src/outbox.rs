@@ -8,16 +8,28 @@
 //! An acknowledgement alone would suffice while the engine lives. The journal is what it has after a
 //! restart, and also what settles a conflict: ingestion names the last number that it took, and either
 //! the record with the head's number is on its way here, or the head is sent again after that number.
+//!
+//! A batch that was acknowledged stays here until the journal shows its record. So what waits is a fold of
+//! the records alone, and a checkpoint of it is as good as reading them: an acknowledgement may be for a
+//! record that a power loss takes back.
+
+mod lane;
+mod restore;
 
 use crate::derive::Closed;
-use gapless_model::{Batch, Flags, MonoTime, Position, Rows, StreamKey};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use gapless_model::{Batch, MonoTime, Position, StreamKey};
+use lane::{Lane, Pending, Stage};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// The name under which the engine of partition 0 sends.
 pub const PRODUCER_ID: &str = "engine.0";
 /// Batches in flight over all derived streams: enough to keep ingestion's groups filled.
 const MAX_IN_FLIGHT: usize = 64;
+/// Acknowledged batches that are kept until the journal shows them: as many as may wait to be sent. They
+/// pile up only when the engine reads far behind the journal's end; beyond, they are dropped, and no
+/// checkpoint is made until the journal has shown them.
+const MAX_KEPT: usize = 65_536;
 /// How long an acknowledgement may take before the batch is sent again.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// First wait after a refusal or a time-out.
@@ -81,40 +93,6 @@ pub enum Outcome {
     Stale,
 }
 
-#[derive(Debug)]
-struct Pending {
-    position: Position,
-    closed: Closed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Nothing under way.
-    Idle,
-    /// The batch of this position is sent, with this id.
-    InFlight { id: u64, position: Position, deadline: MonoTime },
-    /// To be sent again at this time.
-    Waiting { until: MonoTime },
-    /// The journal holds the head's record already: it will show it.
-    InJournal,
-}
-
-/// What turned out to be in the journal.
-#[derive(Debug, Clone, Copy, Default)]
-struct Settled {
-    batches: usize,
-    rows: u64,
-}
-
-#[derive(Debug)]
-struct Lane {
-    queue: VecDeque<Pending>,
-    /// The last number that ingestion took, as far as known here; 0: none.
-    last: u64,
-    stage: Stage,
-    failures: u32,
-}
-
 /// All derived streams' queues.
 #[derive(Debug)]
 pub struct Outbox {
@@ -125,7 +103,10 @@ pub struct Outbox {
     timers: BTreeSet<(MonoTime, StreamKey)>,
     flights: HashMap<u64, StreamKey>,
     next_id: u64,
+    /// Batches that are not acknowledged.
     len: usize,
+    /// Batches that are acknowledged and not shown by the journal yet.
+    kept: usize,
     /// Nothing is sent while the engine still reads history: most of it is in the journal already.
     is_open: bool,
 }
@@ -140,11 +121,12 @@ impl Outbox {
             timers: BTreeSet::new(),
             flights: HashMap::new(),
             len: 0,
+            kept: 0,
             is_open: false,
         }
     }
 
-    /// Batches that are not in the journal yet.
+    /// Batches of which it is not known that the journal has them.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -154,7 +136,7 @@ impl Outbox {
         self.len == 0
     }
 
-    /// The record that the oldest of them comes from.
+    /// The record that the oldest batch comes from which the journal did not show yet.
     pub fn oldest(&self) -> Option<Position> {
         self.lanes.values().filter_map(|lane| lane.queue.front()).map(|head| head.position).min()
     }
@@ -167,7 +149,7 @@ impl Outbox {
     /// A record closed bars.
     pub(crate) fn push(&mut self, position: Position, closed: Closed) {
         let lane = self.lanes.entry(closed.key.clone()).or_insert_with(Lane::new);
-        if position.0 <= lane.last {
+        if position.0 <= lane.seen {
             return;
         }
         self.ready.insert(closed.key.clone());
@@ -186,8 +168,9 @@ impl Outbox {
             self.timers.remove(&(deadline, key.clone()));
             lane.stage = Stage::Idle;
         }
-        let settled = lane.settle(producer_sequence);
+        let settled = lane.show(producer_sequence);
         self.len -= settled.batches;
+        self.kept -= settled.kept;
         self.refresh(key);
         settled.rows
     }
@@ -199,7 +182,7 @@ impl Outbox {
         }
         while let Some(key) = self.ready.pop_first() {
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
-            let (Stage::Idle, Some(head)) = (lane.stage, lane.queue.front()) else { continue };
+            let (Stage::Idle, Some(head)) = (lane.stage, lane.queue.get(lane.acked)) else { continue };
             self.next_id += 1;
             let deadline = now.after(ACK_TIMEOUT);
             let send = head.to_send(self.next_id, lane.last);
@@ -220,8 +203,12 @@ impl Outbox {
         lane.stage = Stage::Idle;
         let outcome = match reply {
             Reply::Accepted => {
-                let settled = lane.settle(position.0);
+                let settled = lane.accept(position.0);
                 self.len -= settled.batches;
+                self.kept += settled.batches;
+                if self.kept > MAX_KEPT {
+                    self.kept -= lane.drop_acked();
+                }
                 Outcome::Accepted { rows: settled.rows }
             }
             Reply::Conflict { expected_previous } if expected_previous >= position.0 => {
@@ -238,9 +225,9 @@ impl Outbox {
                 Outcome::Again
             }
             Reply::Refused { code } => {
-                let rows = lane.queue.pop_front().map_or(0, |head| head.closed.candles.len() as u64);
-                self.len -= 1;
-                Outcome::GivenUp { rows, code }
+                let head = lane.queue.remove(lane.acked);
+                self.len -= usize::from(head.is_some());
+                Outcome::GivenUp { rows: head.map_or(0, |head| head.rows()), code }
             }
         };
         self.refresh(&key);
@@ -276,57 +263,13 @@ impl Outbox {
     fn refresh(&mut self, key: &StreamKey) {
         let Some(lane) = self.lanes.get(key) else { return };
         match lane.stage {
-            Stage::Idle if !lane.queue.is_empty() => {
+            Stage::Idle if lane.queue.len() > lane.acked => {
                 self.ready.insert(key.clone());
             }
             Stage::Waiting { until } => {
                 self.timers.insert((until, key.clone()));
             }
             Stage::Idle | Stage::InFlight { .. } | Stage::InJournal => {}
-        }
-    }
-}
-
-impl Lane {
-    fn new() -> Lane {
-        Lane { queue: VecDeque::new(), last: 0, stage: Stage::Idle, failures: 0 }
-    }
-
-    /// Everything up to `through` is in the journal.
-    fn settle(&mut self, through: u64) -> Settled {
-        self.last = self.last.max(through);
-        let mut settled = Settled::default();
-        while let Some(head) = self.queue.front().filter(|head| head.position.0 <= through) {
-            settled.batches += 1;
-            settled.rows += head.closed.candles.len() as u64;
-            self.queue.pop_front();
-        }
-        if settled.batches > 0 {
-            self.failures = 0;
-            if self.stage == Stage::InJournal {
-                self.stage = Stage::Idle;
-            }
-        }
-        settled
-    }
-
-    fn wait(&mut self, at_least: Duration, now: MonoTime) {
-        let backoff = RETRY_FIRST.saturating_mul(1 << self.failures.min(6)).min(RETRY_MAX);
-        self.failures = self.failures.saturating_add(1);
-        self.stage = Stage::Waiting { until: now.after(backoff.max(at_least)) };
-    }
-}
-
-impl Pending {
-    fn to_send(&self, id: u64, last: u64) -> Send {
-        let rows = Rows::Candles(self.closed.candles.clone());
-        let flags = Flags(self.closed.flags.0 & Flags::SIMULATED.0);
-        Send {
-            id,
-            producer_sequence: self.position.0,
-            // Its own number says that there is none before it.
-            previous_producer_sequence: if last == 0 { self.position.0 } else { last },
-            batch: Batch::unsequenced(self.closed.key.clone(), flags, rows),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! engine stops calling itself healthy.
 
 mod page;
+mod restore;
 
 use crate::window::Window;
 use gapless_model::{Batch, Digest, Epoch, Flags, Position, Seq, StreamKey, UnixNanos, Watermark};
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub(crate) use page::PageEntry;
+pub(crate) use restore::Restored;
 
 /// Number of a stream in one [`State`], in the order of appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +35,9 @@ pub struct StreamState {
     pub digest: Digest,
     /// Marks of the last batch; its watermarks repeat them, since a screen shows "simulated" always.
     pub flags: Flags,
-    window: Window,
+    /// How many losses of records there had been at its last batch; see [`State::cut`].
+    cuts: u32,
+    pub(crate) window: Window,
 }
 
 /// A record that does not follow from the records before it.
@@ -70,7 +74,10 @@ pub struct State {
     max_streams: usize,
     epoch: Epoch,
     position: Position,
-    streams: Vec<StreamState>,
+    /// How often records were lost.
+    cuts: u32,
+    /// Shared with a checkpoint while one is handed out; the first change of a stream copies it.
+    streams: Vec<Arc<StreamState>>,
     by_key: HashMap<StreamKey, StreamIndex>,
     by_topic: BTreeMap<Arc<str>, StreamIndex>,
 }
@@ -81,7 +88,7 @@ pub(crate) struct Applied {
     pub(crate) stream: StreamIndex,
     /// Whether the stream was not known before.
     pub(crate) is_new: bool,
-    /// Whether rows before this batch are unknown here: the journal's beginning is retired.
+    /// Whether rows before this batch are unknown here: the records that held them are gone.
     pub(crate) is_partial: bool,
     /// What is wrong with the record.
     pub(crate) mismatch: Option<Mismatch>,
@@ -94,6 +101,7 @@ impl State {
             max_streams,
             epoch: Epoch::UNSTATED,
             position: Position::NONE,
+            cuts: 0,
             streams: Vec::new(),
             by_key: HashMap::new(),
             by_topic: BTreeMap::new(),
@@ -122,12 +130,12 @@ impl State {
 
     /// One stream.
     pub fn get(&self, stream: StreamIndex) -> Option<&StreamState> {
-        self.streams.get(stream.0 as usize)
+        self.streams.get(stream.0 as usize).map(|stream| &**stream)
     }
 
     /// All streams, in the order of appearance.
     pub fn iter(&self) -> impl Iterator<Item = (StreamIndex, &StreamState)> {
-        (0..).map(StreamIndex).zip(&self.streams)
+        (0..).map(StreamIndex).zip(self.streams.iter().map(|stream| &**stream))
     }
 
     /// The journal states this epoch; an older one is old news.
@@ -144,8 +152,10 @@ impl State {
             Some(stream) => stream,
             None => self.open(&batch.key)?,
         };
-        let entry = self.streams.get_mut(stream.0 as usize)?;
-        let is_partial = known.is_none() && batch.start != Seq::FIRST;
+        let cuts = self.cuts;
+        let entry = Arc::make_mut(self.streams.get_mut(stream.0 as usize)?);
+        let is_cut = std::mem::replace(&mut entry.cuts, cuts) != cuts && batch.start > entry.latest.next();
+        let is_partial = is_cut || (known.is_none() && batch.start != Seq::FIRST);
         let mismatch = if is_partial { entry.adopt(batch) } else { entry.fold(batch) };
         Some(Applied { stream, is_new: known.is_none(), is_partial, mismatch })
     }
@@ -158,16 +168,27 @@ impl State {
         let topic: Arc<str> = key.topic().into();
         self.by_key.insert(key.clone(), stream);
         self.by_topic.insert(topic.clone(), stream);
-        self.streams.push(StreamState {
+        self.streams.push(Arc::new(StreamState {
             key: key.clone(),
             topic,
             latest: Seq::NONE,
             latest_ts: UnixNanos(0),
             digest: Digest::default(),
             flags: Flags::NONE,
+            cuts: self.cuts,
             window: Window::new(self.window_rows),
-        });
+        }));
         Some(stream)
+    }
+
+    /// Records were lost here: each stream may lack rows before its next batch, which is then no mismatch.
+    pub(crate) fn cut(&mut self) {
+        self.cuts += 1;
+    }
+
+    /// Whether `stream` may lack rows before its next batch.
+    pub(crate) fn is_cut(&self, stream: &StreamState) -> bool {
+        stream.cuts != self.cuts
     }
 
     /// How far a stream is.

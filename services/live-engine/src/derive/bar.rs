@@ -1,6 +1,7 @@
 //! One bar in the making.
 
-use gapless_model::{Candle, Interval, UnixMillis};
+use gapless_model::{Candle, Flags, Interval, UnixMillis};
+use gapless_wire::{CheckpointForming, CheckpointTarget};
 
 /// Collects rows of one source into bars of one longer interval.
 #[derive(Debug)]
@@ -68,6 +69,37 @@ impl Bar {
     pub(crate) fn skip(&mut self) {
         self.forming = None;
         self.is_partial = true;
+    }
+
+    /// All that it knows, for a checkpoint; the flags of its rows are the caller's.
+    pub(crate) fn freeze(&self, interval: Interval, flags: Flags) -> CheckpointTarget {
+        CheckpointTarget {
+            interval,
+            forming: self.forming.map(|forming| CheckpointForming {
+                candle: forming.candle,
+                first_ts: UnixMillis(forming.first_ts),
+                last_ts: UnixMillis(forming.last_ts),
+            }),
+            closed_until: self.closed_until.map(UnixMillis),
+            is_partial: self.is_partial,
+            late_rows: self.late_rows,
+            flags,
+        }
+    }
+
+    /// The bar that [`Bar::freeze`] was asked of.
+    pub(crate) fn restore(self, frozen: &CheckpointTarget) -> Bar {
+        Bar {
+            forming: frozen.forming.map(|forming| Collected {
+                candle: forming.candle,
+                first_ts: forming.first_ts.0,
+                last_ts: forming.last_ts.0,
+            }),
+            closed_until: frozen.closed_until.map(|until| until.0),
+            is_partial: frozen.is_partial,
+            late_rows: frozen.late_rows,
+            ..self
+        }
     }
 
     /// The bar so far; nothing while it lacks rows.

@@ -3,27 +3,27 @@ use crate::derive::RuleText;
 use gapless_model::{Candle, Digest, Flags, Kind, MonoTime, Rows, Seq, StreamKey, UnixMillis};
 use proptest::prelude::*;
 
-const EPOCH: Epoch = Epoch(7);
-const LIMITS: Limits = Limits { window_rows: 10, max_streams: 10 };
+pub(crate) const EPOCH: Epoch = Epoch(7);
+pub(crate) const LIMITS: Limits = Limits { window_rows: 10, max_streams: 10 };
 
-fn rules() -> Vec<Rule> {
+pub(crate) fn rules() -> Vec<Rule> {
     let to = vec!["5m".into(), "15m".into()];
     vec![Rule::try_from(&RuleText { prefix: "candles.".into(), from: "1m".into(), to }).unwrap()]
 }
 
-fn source() -> StreamKey {
-    StreamKey::new(Kind::Candles, "test", "A", "1m").unwrap()
+fn source_of(symbol: &str) -> StreamKey {
+    StreamKey::new(Kind::Candles, "test", symbol, "1m").unwrap()
 }
 
 /// A journal: what was sequenced so far, for one source and what is derived from it.
 #[derive(Default)]
-struct Journal {
-    records: Vec<(JournalRecord, Batch)>,
+pub(crate) struct Journal {
+    pub(crate) records: Vec<(JournalRecord, Batch)>,
     ends: std::collections::HashMap<StreamKey, (Seq, Digest)>,
 }
 
 impl Journal {
-    fn append(&mut self, producer: (&str, u64), batch: Batch) {
+    pub(crate) fn append(&mut self, producer: (&str, u64), batch: Batch) {
         let (latest, digest) = self.ends.get(&batch.key).copied().unwrap_or_default();
         let start = latest.next();
         let digest = digest + Digest::of(start, &batch.rows);
@@ -41,17 +41,21 @@ impl Journal {
         self.records.push((record, batch));
     }
 
-    fn append_rows(&mut self, first_minute: i64, count: i64) {
+    pub(crate) fn append_rows(&mut self, first_minute: i64, count: i64) {
+        self.append_rows_of("A", first_minute, count);
+    }
+
+    pub(crate) fn append_rows_of(&mut self, symbol: &str, first_minute: i64, count: i64) {
         let rows = (first_minute..first_minute + count).map(|minute| {
             let price = (minute % 50) as f64;
             let ts = UnixMillis(minute * 60_000);
             Candle { ts, open: price, high: price, low: price, close: price, volume: 1.0 }
         });
         let rows = Rows::Candles(rows.collect());
-        self.append(("source", 0), Batch::unsequenced(source(), Flags::NONE, rows));
+        self.append(("source", 0), Batch::unsequenced(source_of(symbol), Flags::NONE, rows));
     }
 
-    fn latest(&self) -> Position {
+    pub(crate) fn latest(&self) -> Position {
         Position(self.records.len() as u64)
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use gapless_model::{Candle, Kind, UnixMillis};
+use gapless_model::{Candle, Flags, Kind, UnixMillis};
 use proptest::prelude::*;
 
 const START: MonoTime = MonoTime(0);
@@ -38,6 +38,8 @@ fn each_stream_has_one_batch_in_flight_that_names_the_one_before() {
     assert_eq!(outbox.poll_send(START), None);
     assert_eq!(outbox.handle_reply(a.id, Reply::Accepted, START), Outcome::Accepted { rows: 1 });
     assert_eq!(numbers(&outbox.poll_send(START).unwrap()), (7, 3));
+    assert_eq!((outbox.len(), outbox.oldest()), (2, Some(Position(3))), "the journal did not show 3 yet");
+    outbox.seen(&key("A"), 3);
     assert_eq!((outbox.len(), outbox.oldest()), (2, Some(Position(4))));
 }
 
