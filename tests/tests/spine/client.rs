@@ -18,48 +18,55 @@ pub(crate) struct Received {
 /// Follows `topic` from its start on a thread of its own until `count` rows are there.
 pub(crate) fn follow(builder: SubscriptionBuilder, topic: &str, count: usize) -> JoinHandle<Received> {
     let subscription = builder.stream(topic).from(From::Start).start().unwrap();
-    std::thread::spawn(move || receive(subscription, count, |_| {}))
+    std::thread::spawn(move || receive(subscription, count, |_, _| {}))
 }
 
-/// The same by a reader that stops once it has `pause_at` rows, says so, and waits until it is told to go on.
+/// The same by a reader that stops once it has `pause_at` rows and knows that these were all, says so, and
+/// waits until it is told to go on.
 pub(crate) fn follow_with_a_pause(
     builder: SubscriptionBuilder,
     topic: &str,
     count: usize,
     pause_at: usize,
-    (paused, go_on): (Sender<()>, Receiver<()>),
+    pause: (Sender<()>, Receiver<()>),
 ) -> JoinHandle<Received> {
     let subscription = builder.stream(topic).from(From::Start).start().unwrap();
     std::thread::spawn(move || {
-        let pause = |rows| {
-            if rows == pause_at {
+        let (mut knows_all, mut pause) = (false, Some(pause));
+        let between = |rows, event: &Event| {
+            knows_all |= matches!(event, Event::CaughtUp { .. });
+            if rows == pause_at
+                && knows_all
+                && let Some((paused, go_on)) = pause.take()
+            {
                 paused.send(()).unwrap();
                 go_on.recv_timeout(LATER).expect("the test says when to go on");
             }
         };
-        receive(subscription, count, pause)
+        receive(subscription, count, between)
     })
 }
 
-fn receive(mut subscription: Subscription, count: usize, between: impl Fn(usize)) -> Received {
+fn receive(mut subscription: Subscription, count: usize, mut between: impl FnMut(usize, &Event)) -> Received {
     let deadline = Instant::now() + LATER;
     let (mut rows, mut epochs) = (Vec::with_capacity(count), Vec::new());
     while rows.len() < count {
         let late = Instant::now() >= deadline;
         assert!(!late, "{} of {count} rows within {LATER:?}: {:?}", rows.len(), subscription.status());
-        match subscription.next_timeout(Duration::from_millis(100)).unwrap() {
-            Some(Event::Rows(batch)) => {
+        let Some(event) = subscription.next_timeout(Duration::from_millis(100)).unwrap() else { continue };
+        match &event {
+            Event::Rows(batch) => {
                 if epochs.last() != Some(&batch.epoch.0) {
                     epochs.push(batch.epoch.0);
                 }
                 rows.extend(candles(batch));
-                between(rows.len());
             }
-            Some(event @ (Event::Truncated { .. } | Event::Rewind { .. } | Event::Reset { .. })) => {
+            Event::Truncated { .. } | Event::Rewind { .. } | Event::Reset { .. } => {
                 panic!("nothing was lost for good, and yet: {event:?}");
             }
-            Some(_) | None => {}
+            _ => {}
         }
+        between(rows.len(), &event);
     }
     // That a gap is healed is told after its last row.
     let mut report = subscription.status().remove(0);
@@ -70,12 +77,12 @@ fn receive(mut subscription: Subscription, count: usize, between: impl Fn(usize)
     Received { rows, epochs, report }
 }
 
-pub(crate) fn candles(batch: Batch) -> Vec<(u64, FileCandle)> {
-    let Rows::Candles(rows) = batch.rows else { panic!("a stream of candles") };
-    let row = |(row, seq): (gapless::Candle, u64)| {
+pub(crate) fn candles(batch: &Batch) -> Vec<(u64, FileCandle)> {
+    let Rows::Candles(rows) = &batch.rows else { panic!("a stream of candles") };
+    let row = |(row, seq): (&gapless::Candle, u64)| {
         (seq, (row.ts.0, row.open, row.high, row.low, row.close, row.volume))
     };
-    rows.into_iter().zip(batch.start.0..).map(row).collect()
+    rows.iter().zip(batch.start.0..).map(row).collect()
 }
 
 /// The rows are exactly `expected`, numbered from 1.
@@ -95,7 +102,7 @@ pub(crate) fn assert_file_whole(path: &Path, topic: &str, expected: &[FileCandle
     let bounds = store.reader().bounds(&key).unwrap();
     let mut rows = Vec::new();
     let scanned = store.reader().scan(&key, bounds, |batch| {
-        rows.extend(candles(batch));
+        rows.extend(candles(&batch));
         Ok::<(), gapless_store::StoreError>(())
     });
     scanned.unwrap();

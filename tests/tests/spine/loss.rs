@@ -36,7 +36,7 @@ fn what_zeromq_drops_at_a_small_receive_limit_is_healed() {
     let go = Instant::now();
     go_on.send(()).unwrap();
     let received = client.join().unwrap();
-    eprintln!("gapless {} ms after the pause: {:?}", go.elapsed().as_millis(), received.report.gaps);
+    eprintln!("gapless {} ms after the pause: {:?}", go.elapsed().as_millis(), received.report);
     assert_whole(&received.rows, &expected);
     let gaps = received.report.gaps;
     assert!(gaps.found > 0, "a queue of 10 messages must overflow: {:?}", received.report);
