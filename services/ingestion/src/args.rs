@@ -28,6 +28,9 @@ pub struct Args {
     /// When records are forced to the disk: always, a duration, or os [default: 50ms]
     #[arg(long, value_name = "WHEN")]
     sync: Option<String>,
+    /// For how long a follower that is gone holds back old records; 0: for ever [default: 24h]
+    #[arg(long, value_name = "DURATION")]
+    follower_lease: Option<String>,
     /// Replay a CSV or Parquet file at full speed; may be given several times
     #[arg(long, value_name = "FILE")]
     replay: Vec<String>,
@@ -48,6 +51,7 @@ impl Arguments for Args {
             ("http", self.http.clone().map(Value::from)),
             ("journal.dir", self.journal_dir.clone().map(Value::from)),
             ("journal.sync", self.sync.clone().map(Value::from)),
+            ("journal.follower_lease", self.follower_lease.clone().map(Value::from)),
             ("sources", replays.map(Value::Array)),
         ])
     }

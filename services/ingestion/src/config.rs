@@ -52,6 +52,8 @@ pub struct JournalConfig {
     pub max_age: HumanDuration,
     /// The oldest segments are retired while all take more than this; 0: size does not matter.
     pub max_bytes: ByteSize,
+    /// A follower that was not heard of for longer than this holds nothing back any more; 0: it does for ever.
+    pub follower_lease: HumanDuration,
     /// Read and check every byte at start, not only the last segment.
     pub verify_all: bool,
 }
@@ -84,6 +86,7 @@ impl Default for JournalConfig {
             segment_bytes: ByteSize::from_mib(64),
             max_age: HumanDuration::from_secs(7 * 24 * 3600),
             max_bytes: ByteSize(16 << 30),
+            follower_lease: HumanDuration::from_secs(24 * 3600),
             verify_all: false,
         }
     }
@@ -104,10 +107,11 @@ impl JournalConfig {
     pub(crate) fn options(&self, boot_id: String) -> Options {
         let max_age = Some(self.max_age.0).filter(|age| !age.is_zero());
         let max_bytes = Some(self.max_bytes.0).filter(|bytes| *bytes != 0);
+        let follower_lease = Some(self.follower_lease.0).filter(|lease| !lease.is_zero());
         Options {
             segment_bytes: self.segment_bytes.0,
             sync: self.sync.0,
-            retention: Retention { max_age, max_bytes },
+            retention: Retention { max_age, max_bytes, follower_lease },
             on_sync: crate::counts::synced,
             verify: if self.verify_all { Verify::All } else { Verify::Tail },
             ..Options::new(self.dir.clone(), boot_id)

@@ -45,6 +45,8 @@ impl Housekeeping {
                     );
                 }
                 *held_by = retired.held_by;
+                let forgotten = metrics::counter(names::FOLLOWERS_FORGOTTEN, SERVICE, &[]);
+                forgotten.increment(retired.forgotten.len() as u64);
             }
             Err(error) => tracing::warn!(%error, "the journal could not be tidied"),
         }

@@ -26,7 +26,8 @@ const ANSWERS_PER_PEER: u32 = 16;
 
 /// The socket and its readers.
 pub(crate) struct ReplaySocket {
-    server: RouterServer,
+    endpoint: String,
+    server: Option<RouterServer>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -58,17 +59,26 @@ impl ReplaySocket {
                 reason: error.to_string(),
             })?);
         }
-        Ok(ReplaySocket { server, threads })
+        Ok(ReplaySocket { endpoint: server.endpoint().to_string(), server: Some(server), threads })
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        self.server.endpoint().to_string()
+        self.endpoint.clone()
     }
 
     /// Sends the answers that are there and closes the socket.
     pub(crate) fn stop(self) {
-        self.server.stop();
-        for thread in self.threads {
+        drop(self);
+    }
+}
+
+/// Also when the service cannot start: the journal stays locked as long as a reader has it.
+impl Drop for ReplaySocket {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+        for thread in self.threads.drain(..) {
             // A panic there was reported by its own thread.
             let _ = thread.join();
         }

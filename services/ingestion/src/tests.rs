@@ -1,5 +1,6 @@
 //! The service with real sockets on ports of the system's choice, and a journal in a folder of its own.
 
+mod followers;
 mod full_disk;
 mod hostile;
 mod ingest;
@@ -11,7 +12,7 @@ mod writing;
 use crate::{Bound, Config, Error, JournalConfig, SyncPolicy, run};
 use gapless_journal::Sync;
 use gapless_model::{Batch, Candle, Flags, Kind, Position, Rows, Seq, StreamKey, UnixMillis};
-use gapless_service_kit::Shutdown;
+use gapless_service_kit::{ByteSize, Shutdown};
 use gapless_transport::{Context, Requester, RequesterSettings, Sent, Subscriber, SubscriberSettings};
 use gapless_wire::{
     IngestAck, IngestBatch, IngestNack, JournalReadRequest, JournalReadResponse, JournalRecord,
@@ -40,6 +41,13 @@ fn config(dir: &Path) -> Config {
         journal: JournalConfig { dir: dir.into(), sync: SyncPolicy(Sync::Os), ..JournalConfig::default() },
         ..Config::default()
     }
+}
+
+/// Several segments of a few records each.
+fn small_segments(dir: &Path) -> Config {
+    let mut config = config(dir);
+    config.journal.segment_bytes = ByteSize(2000);
+    config
 }
 
 fn start(config: Config) -> Running {

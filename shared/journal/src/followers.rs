@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 const NAME: &str = "followers.json";
 
@@ -16,6 +17,9 @@ pub const MAX_FOLLOWERS: usize = 1000;
 
 /// The longest follower id, in bytes: as for producers.
 const MAX_ID_BYTES: usize = 128;
+
+/// What one look adds to the time for which a follower was not heard of, at most.
+const MAX_PASSED: Duration = Duration::from_secs(60);
 
 /// How far one follower is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub(crate) struct Followers {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     known: BTreeMap<String, Follower>,
+    /// When leases were looked at last.
+    looked: Option<UnixMillis>,
     /// Something changed since the file was written.
     unsaved: bool,
 }
@@ -42,6 +48,19 @@ pub(crate) struct Followers {
 struct Follower {
     acknowledged: u64,
     seen_ms: i64,
+    /// How long it was not heard of while the journal was open.
+    #[serde(skip)]
+    unseen: Duration,
+}
+
+impl Follower {
+    fn status(&self, id: &str) -> FollowerStatus {
+        FollowerStatus {
+            id: id.to_owned(),
+            acknowledged: Position(self.acknowledged),
+            seen: UnixMillis(self.seen_ms),
+        }
+    }
 }
 
 impl Followers {
@@ -54,7 +73,7 @@ impl Followers {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(io_error("read", &path)(error)),
         };
-        Ok(Followers { disk: Arc::clone(disk), dir: dir.to_path_buf(), known, unsaved: false })
+        Ok(Followers { disk: Arc::clone(disk), dir: dir.to_path_buf(), known, looked: None, unsaved: false })
     }
 
     /// Nobody has acknowledged what is not there: after a loss, positions are given out anew.
@@ -74,6 +93,25 @@ impl Followers {
     pub(crate) fn slowest(&self) -> Option<(&str, Position)> {
         let slowest = self.known.iter().min_by_key(|(_, follower)| follower.acknowledged)?;
         Some((slowest.0, Position(slowest.1.acknowledged)))
+    }
+
+    /// Lets time pass for every lease. The clock of the wall is set now and then, and a machine sleeps: one
+    /// look counts as a minute at most, so that nobody is gone because of that.
+    pub(crate) fn pass(&mut self, now: UnixMillis) {
+        let before = self.looked.replace(now).unwrap_or(now);
+        let passed = u64::try_from(now.0.saturating_sub(before.0)).unwrap_or_default();
+        let passed = Duration::from_millis(passed).min(MAX_PASSED);
+        for follower in self.known.values_mut() {
+            follower.unseen += passed;
+        }
+    }
+
+    /// Forgets those who need something up to `last` and were not heard of for longer than `lease`.
+    pub(crate) fn forget_gone(&mut self, last: Position, lease: Duration) -> Vec<FollowerStatus> {
+        let is_gone = |follower: &Follower| follower.acknowledged < last.0 && follower.unseen > lease;
+        let gone: Vec<_> = self.known.extract_if(.., |_, follower| is_gone(follower)).collect();
+        self.unsaved |= !gone.is_empty();
+        gone.iter().map(|(id, follower)| follower.status(id)).collect()
     }
 
     fn save(&mut self) -> Result<(), JournalError> {
@@ -102,7 +140,7 @@ impl Journal {
         }
         let acknowledged = position.min(self.latest()).0;
         let mut followers = self.shared.followers();
-        let follower = Follower { acknowledged, seen_ms: now.0 };
+        let follower = Follower { acknowledged, seen_ms: now.0, unseen: Duration::ZERO };
         if let Some(known) = followers.known.get_mut(id) {
             *known = follower;
             followers.unsaved = true;
@@ -137,12 +175,7 @@ impl Journal {
 
     /// Everybody who is registered.
     pub fn followers(&self) -> Vec<FollowerStatus> {
-        let status = |(id, follower): (&String, &Follower)| FollowerStatus {
-            id: id.clone(),
-            acknowledged: Position(follower.acknowledged),
-            seen: UnixMillis(follower.seen_ms),
-        };
-        self.shared.followers().known.iter().map(status).collect()
+        self.shared.followers().known.iter().map(|(id, follower)| follower.status(id)).collect()
     }
 
     /// Stores what followers acknowledged since the last time.

@@ -15,7 +15,9 @@ use std::path::Path;
 
 const MAGIC: [u8; 8] = *b"GAPLSJNL";
 const FORMAT: u32 = 1;
-const HEADER_BYTES: usize = 64;
+pub(crate) const HEADER_BYTES: usize = 64;
+/// The furthest a segment may begin: 10^9 records a second for a century, and counting on never overflows.
+const MAX_FIRST: Position = Position(1 << 62);
 
 /// What a segment file says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +92,14 @@ impl Header {
         if format != FORMAT {
             return Err(JournalError::Format { file: path.into(), found: format, known: FORMAT });
         }
+        let first = Position(u64_at(&bytes, 24));
+        if !(Position::FIRST..=MAX_FIRST).contains(&first) {
+            return Err(damaged(path, 24, format!("it begins at {first}, where no journal gets")));
+        }
         Ok(Header {
             preamble_bytes: u32_at(&bytes, 12),
             epoch: Epoch(u64_at(&bytes, 16)),
-            first: Position(u64_at(&bytes, 24)),
+            first,
             created: UnixMillis(u64_at(&bytes, 32) as i64),
             previous: Previous { first: Position(u64_at(&bytes, 40)), bytes: u64_at(&bytes, 48) },
             preamble_crc: u32_at(&bytes, 56),

@@ -31,6 +31,8 @@ mod append;
 mod error;
 mod followers;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod header;
 mod index;
 mod journal;

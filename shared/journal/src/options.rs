@@ -29,6 +29,9 @@ pub struct Retention {
     pub max_age: Option<Duration>,
     /// The oldest segments are retired while all take more bytes than this; `None`: size does not matter.
     pub max_bytes: Option<u64>,
+    /// A follower that was not heard of for longer than this while the journal was open holds nothing back
+    /// any more; `None`: it does for ever.
+    pub follower_lease: Option<Duration>,
 }
 
 /// How much is read at start.

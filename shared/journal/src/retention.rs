@@ -3,7 +3,7 @@
 use crate::error::io_error;
 use crate::journal::Log;
 use crate::segment::Segment;
-use crate::{Journal, JournalError, Retention};
+use crate::{FollowerStatus, Journal, JournalError, Retention};
 use gapless_model::{Position, UnixMillis};
 use std::sync::Arc;
 
@@ -18,19 +18,31 @@ pub struct Retired {
     pub up_to: Position,
     /// A follower that still needs what would be retired otherwise.
     pub held_by: Option<String>,
+    /// Followers whose lease was over and who held something back: they are not known any more. One that
+    /// returns is told from where on records are left.
+    pub forgotten: Vec<FollowerStatus>,
 }
 
 impl Journal {
     /// Removes segments that are older or more than the options keep, as far as every registered
-    /// follower has acknowledged them. The segment being written always stays. Stores first what
-    /// followers acknowledged.
+    /// follower has acknowledged them or is gone for longer than its lease. The segment being written always
+    /// stays. Then it stores what followers acknowledged: after, since a full disk may have room only then,
+    /// and a follower that is remembered as further behind than it is only holds back more.
+    ///
+    /// To be called at least once a minute: leases count the time between two calls, a minute of it at most.
     ///
     /// # Errors
     /// When files cannot be removed or followers not be stored; nothing that is needed is lost.
     pub fn retire(&self, now: UnixMillis) -> Result<Retired, JournalError> {
+        self.shared.followers().pass(now);
+        let removed = self.remove_retirable(now);
         self.persist_followers()?;
+        removed
+    }
+
+    fn remove_retirable(&self, now: UnixMillis) -> Result<Retired, JournalError> {
         let mut retired = Retired::default();
-        while let Some((segment, bytes, last)) = self.take_retirable(now, &mut retired.held_by) {
+        while let Some((segment, bytes, last)) = self.take_retirable(now, &mut retired) {
             if let Err(error) = self.shared.disk.remove(&segment.path) {
                 let failed = io_error("remove", &segment.path)(error);
                 self.put_back(segment, bytes);
@@ -39,12 +51,9 @@ impl Journal {
             // One by one, so that a power loss never leaves a hole.
             let dir = &self.shared.dir;
             self.shared.disk.sync_dir(dir).map_err(io_error("sync", dir))?;
-            retired = Retired {
-                segments: retired.segments + 1,
-                bytes: retired.bytes + bytes,
-                up_to: last,
-                held_by: None,
-            };
+            retired.segments += 1;
+            retired.bytes += bytes;
+            retired.up_to = last;
         }
         if retired.segments > 0 {
             tracing::info!(segments = retired.segments, bytes = retired.bytes, up_to = %retired.up_to,
@@ -57,13 +66,19 @@ impl Journal {
     fn take_retirable(
         &self,
         now: UnixMillis,
-        held_by: &mut Option<String>,
+        retired: &mut Retired,
     ) -> Option<(Arc<Segment>, u64, Position)> {
-        let followers = self.shared.followers();
+        let mut followers = self.shared.followers();
         let mut log = self.shared.log();
         let (bytes, last) = retirable(&log, self.shared.retention, now)?;
-        if let Some((id, _)) = followers.slowest().filter(|(_, acknowledged)| *acknowledged < last) {
-            *held_by = Some(id.to_owned());
+        if let Some(lease) = self.shared.retention.follower_lease {
+            let gone = followers.forget_gone(last, lease);
+            gone.iter().for_each(|follower| say_forgotten(follower, log.latest, now));
+            retired.forgotten.extend(gone);
+        }
+        let slowest = followers.slowest().filter(|(_, acknowledged)| *acknowledged < last);
+        retired.held_by = slowest.map(|(id, _)| id.to_owned());
+        if retired.held_by.is_some() {
             return None;
         }
         log.sealed_bytes -= bytes;
@@ -76,6 +91,12 @@ impl Journal {
         log.sealed_bytes += bytes;
         log.segments.push_front(segment);
     }
+}
+
+fn say_forgotten(follower: &FollowerStatus, latest: Position, now: UnixMillis) {
+    let gone_s = now.0.saturating_sub(follower.seen.0) / 1000;
+    tracing::warn!(follower = follower.id, gone_s, may_lose_from = %follower.acknowledged.next(), to = %latest,
+        "a journal follower was not heard of for longer than its lease: what it needs is retired");
 }
 
 /// The bytes and the last position of the oldest segment if the retention wants it gone.

@@ -1,5 +1,6 @@
 //! The journal on real files. Each test has a folder of its own.
 
+mod corpus;
 mod cycles;
 mod damage;
 mod epochs;

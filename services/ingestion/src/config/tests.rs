@@ -29,3 +29,12 @@ fn limits_that_contradict_each_other_name_their_key() {
     assert_eq!(config.validate(), Ok(()));
     assert_eq!(config.journal.options(String::new()).retention.max_bytes, None);
 }
+
+#[test]
+fn a_lease_is_a_day_unless_set_and_0_is_for_ever() {
+    let lease = |config: &Config| config.journal.options(String::new()).retention.follower_lease;
+    let mut config = Config::default();
+    assert_eq!(lease(&config), Some(Duration::from_secs(24 * 3600)));
+    config.journal.follower_lease = HumanDuration(Duration::ZERO);
+    assert_eq!(lease(&config), None);
+}

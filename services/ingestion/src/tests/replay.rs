@@ -83,7 +83,7 @@ fn an_idle_journal_proves_its_end_by_heartbeats() {
 fn reading_goes_on_while_producers_write() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(dir.path());
-    config.journal.segment_bytes = gapless_service_kit::ByteSize(64 << 10);
+    config.journal.segment_bytes = ByteSize(64 << 10);
     let service = start(config);
     let mut follower = service.follower();
     let mut producer = service.producer();

@@ -1,12 +1,4 @@
 use super::*;
-use gapless_service_kit::ByteSize;
-
-/// Several segments of a few records each.
-fn small_segments(dir: &Path) -> Config {
-    let mut config = config(dir);
-    config.journal.segment_bytes = ByteSize(2000);
-    config
-}
 
 fn fill(service: &Running) -> Vec<IngestAck> {
     let mut producer = service.producer();

@@ -22,6 +22,9 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(250);
 /// How often an acknowledgement is told: retention works in minutes.
 const ACKNOWLEDGE_EVERY: Duration = Duration::from_secs(1);
+/// How often one is told again that did not change: the journal takes a follower that it does not hear of
+/// for a day as gone.
+const ACKNOWLEDGE_AGAIN: Duration = Duration::from_secs(60);
 /// Bytes of records in one answer: some thousand small ones, and never long on the wire.
 const READ_BYTES: u32 = 2 << 20;
 /// There is one log.
@@ -79,6 +82,7 @@ pub(crate) struct JournalDialect {
     /// `None`: not told, or not known to have arrived.
     acknowledged_told: Option<u64>,
     next_acknowledge: MonoTime,
+    acknowledge_again: MonoTime,
     next_tick: MonoTime,
     own_requests: u64,
 }
@@ -97,6 +101,7 @@ impl JournalDialect {
             watermark: None,
             acknowledged_told: Some(0),
             next_acknowledge: MonoTime(0),
+            acknowledge_again: MonoTime(0),
             next_tick: MonoTime(0),
             own_requests: 0,
         }
@@ -161,6 +166,7 @@ impl Dialect for JournalDialect {
     fn start(&mut self, now: MonoTime, steps: &mut Steps<Self>) {
         self.next_tick = now;
         self.next_acknowledge = now.after(ACKNOWLEDGE_EVERY);
+        self.acknowledge_again = now.after(ACKNOWLEDGE_AGAIN);
         steps.push_back(Step::Subscribe(self.topic.clone()));
         steps.push_back(Step::Open { log: LOG, begin: self.begin, status: None });
     }
@@ -253,9 +259,10 @@ impl Dialect for JournalDialect {
             self.wish(Wish::Streams, steps);
         }
         let acknowledged = self.shared.acknowledged.load(Ordering::Relaxed);
-        let news = self.acknowledged_told != Some(acknowledged) && !self.follower_id.is_empty();
-        if news && now >= self.next_acknowledge {
+        let news = self.acknowledged_told != Some(acknowledged) || now >= self.acknowledge_again;
+        if news && !self.follower_id.is_empty() && now >= self.next_acknowledge {
             self.next_acknowledge = now.after(ACKNOWLEDGE_EVERY);
+            self.acknowledge_again = now.after(ACKNOWLEDGE_AGAIN);
             self.acknowledged_told = Some(acknowledged);
             self.wish(Wish::Acknowledge, steps);
         }

@@ -54,7 +54,7 @@ proptest! {
                     model.last_group.clear();
                 }
                 Step::Retire(max_bytes) => {
-                    let retention = Retention { max_age: None, max_bytes: Some(max_bytes) };
+                    let retention = Retention { max_age: None, max_bytes: Some(max_bytes), ..Retention::default() };
                     drop(opened);
                     opened = open(Options { retention, ..options(dir.path()) }, NOW).unwrap();
                     opened.journal.retire(NOW).unwrap();

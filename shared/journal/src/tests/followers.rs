@@ -13,7 +13,7 @@ fn five_segments(dir: &Path, retention: Retention) -> Opened {
 }
 
 fn by_age(minutes: u64) -> Retention {
-    Retention { max_age: Some(Duration::from_secs(minutes * 60)), max_bytes: None }
+    Retention { max_age: Some(Duration::from_secs(minutes * 60)), max_bytes: None, ..Retention::default() }
 }
 
 fn minute(at: i64) -> UnixMillis {
@@ -38,7 +38,7 @@ fn segments_are_retired_until_the_size_fits() {
     let bytes = opened.journal.status().bytes;
     drop(opened);
     let one = bytes / 6;
-    let retention = Retention { max_age: None, max_bytes: Some(bytes - one) };
+    let retention = Retention { max_age: None, max_bytes: Some(bytes - one), ..Retention::default() };
     let opened = open(Options { retention, ..options(dir.path()) }, NOW).unwrap();
     assert_eq!(opened.journal.retire(NOW).unwrap().segments, 1);
     assert_eq!(opened.journal.status().bytes, bytes - one);
@@ -48,7 +48,10 @@ fn segments_are_retired_until_the_size_fits() {
 #[test]
 fn the_segment_being_written_is_never_retired() {
     let dir = folder();
-    let opened = five_segments(dir.path(), Retention { max_age: Some(Duration::ZERO), max_bytes: Some(0) });
+    let opened = five_segments(
+        dir.path(),
+        Retention { max_age: Some(Duration::ZERO), max_bytes: Some(0), ..Retention::default() },
+    );
     opened.journal.retire(UnixMillis(i64::MAX)).unwrap();
     assert_eq!(opened.journal.status().earliest, Position(11));
     assert_eq!(read_all(&opened.journal).unwrap(), [record(11, 30), record(12, 30)]);
@@ -130,4 +133,67 @@ fn a_slow_journal_is_sealed_by_age_so_that_it_can_be_retired() {
     append_some(&mut opened.appender, 1);
     assert!(!opened.appender.wants_roll(minute(9)));
     assert!(opened.appender.wants_roll(minute(10)));
+}
+
+const LEASE: Duration = Duration::from_secs(3600);
+
+fn with_lease() -> Retention {
+    Retention { follower_lease: Some(LEASE), ..by_age(1) }
+}
+
+/// Looks once a minute, as a service does more often; returns what went in the last look.
+fn look_for_minutes(journal: &Journal, minutes: std::ops::RangeInclusive<i64>) -> Retired {
+    minutes.map(|at| journal.retire(minute(at)).unwrap()).last().unwrap()
+}
+
+#[test]
+fn a_follower_that_is_gone_for_longer_than_its_lease_holds_nothing_back_and_gets_what_is_left() {
+    let dir = folder();
+    let opened = five_segments(dir.path(), with_lease());
+    opened.journal.acknowledge("gone", Position(1), NOW).unwrap();
+    let held = look_for_minutes(&opened.journal, 10..=70);
+    assert_eq!((held.segments, held.held_by.as_deref()), (0, Some("gone")));
+    opened.journal.acknowledge("slow", Position(5), minute(70)).unwrap();
+    let retired = look_for_minutes(&opened.journal, 71..=71);
+    let forgotten = FollowerStatus { id: "gone".into(), acknowledged: Position(1), seen: NOW };
+    assert_eq!(
+        (retired.up_to, retired.forgotten, retired.held_by.as_deref()),
+        (Position(4), vec![forgotten], Some("slow"))
+    );
+    assert_eq!(opened.journal.read(Position(2), 1).unwrap().first, Position(5));
+    drop(opened);
+    assert_eq!(reopen(dir.path()).journal.followers()[0].id, "slow");
+}
+
+#[test]
+fn a_lease_counts_only_time_that_the_journal_was_open_for() {
+    let dir = folder();
+    let opened = five_segments(dir.path(), with_lease());
+    opened.journal.acknowledge("away", Position(1), NOW).unwrap();
+    drop(opened);
+    let opened = open(Options { retention: with_lease(), ..options(dir.path()) }, minute(10_000)).unwrap();
+    let held = look_for_minutes(&opened.journal, 10_000..=10_060);
+    assert_eq!(held.held_by.as_deref(), Some("away"));
+    assert_eq!(look_for_minutes(&opened.journal, 10_061..=10_061).forgotten.len(), 1);
+}
+
+#[test]
+fn a_clock_that_jumps_ends_no_lease() {
+    let dir = folder();
+    let opened = five_segments(dir.path(), with_lease());
+    opened.journal.acknowledge("here", Position(1), NOW).unwrap();
+    for at in [0, 1_000_000, -1_000_000, 1_000_000] {
+        let held = opened.journal.retire(minute(at)).unwrap();
+        assert!(held.forgotten.is_empty());
+    }
+    assert_eq!(opened.journal.followers().len(), 1);
+}
+
+#[test]
+fn a_follower_that_needs_nothing_of_what_is_retired_stays_known() {
+    let dir = folder();
+    let opened = five_segments(dir.path(), with_lease());
+    opened.journal.acknowledge("quiet", Position(12), NOW).unwrap();
+    let retired = (0..200).map(|at| opened.journal.retire(minute(at)).unwrap().segments).sum::<usize>();
+    assert_eq!((retired, opened.journal.followers().len()), (5, 1));
 }

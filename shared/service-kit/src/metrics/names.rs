@@ -43,6 +43,7 @@ catalogue! {
     describe_gauge JOURNAL_EARLIEST = "gapless_journal_earliest_records", "Oldest position still in the journal.";
     describe_gauge JOURNAL_SIZE = "gapless_journal_size_bytes", "Bytes of all journal segments.";
     describe_gauge JOURNAL_EPOCH = "gapless_journal_epoch_milliseconds", "Epoch of the journal: Unix time at which its history began.";
+    describe_counter FOLLOWERS_FORGOTTEN = "gapless_followers_forgotten_total", "Followers whose lease was over: what they need may be retired.";
     describe_gauge STREAMS = "gapless_streams_count", "Streams known.";
 
     // Following a log.
@@ -73,6 +74,20 @@ catalogue! {
     describe_gauge REQUESTS_ACTIVE = "gapless_requests_active_count", "Requests being worked on.";
     describe_counter REQUESTS_SHARED = "gapless_requests_shared_total", "Requests answered from another one's read.";
     describe_counter RETENTION_ROWS = "gapless_retention_rows_total", "Rows removed by retention.";
+
+    // Snapshot writer.
+    describe_counter ARTIFACT_ROWS = "gapless_artifact_rows_total", "Rows that a manifest names.";
+    describe_counter ARTIFACT_PARTS = "gapless_artifact_parts_total", "Parts written, those that were put together from smaller ones too.";
+    describe_counter ARTIFACT_BYTES = "gapless_artifact_bytes_total", "Bytes written into parts.";
+    describe_gauge ARTIFACT_WAITING = "gapless_artifact_waiting_rows", "Rows that wait to be written.";
+    describe_histogram ARTIFACT_WRITE_SECONDS = "gapless_artifact_write_seconds", "Time of one write: parts and manifest, synced.";
+    describe_counter ARTIFACT_FAILURES = "gapless_artifact_failures_total", "Writes that the disk did not take; they are tried again.";
+    describe_gauge ARTIFACTS = "gapless_artifacts_count", "Artifacts; label state (live, complete).";
+    describe_counter ARTIFACTS_REMOVED = "gapless_artifacts_removed_total", "Complete artifacts removed by retention.";
+    describe_counter CHECKPOINTS = "gapless_checkpoints_total", "Checkpoints asked for; label outcome (written, failed).";
+    describe_histogram CHECKPOINT_SECONDS = "gapless_checkpoint_seconds", "Time of one checkpoint: fetched, written, read back.";
+    describe_gauge CHECKPOINT_POSITION = "gapless_checkpoint_position_records", "Journal position of the newest checkpoint.";
+    describe_gauge CHECKPOINT_SIZE = "gapless_checkpoint_size_bytes", "Bytes of the newest checkpoint.";
 }
 
 #[cfg(test)]
