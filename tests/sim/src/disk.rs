@@ -91,6 +91,19 @@ impl SimDisk {
         self.lock().failing_syncs = syncs;
     }
 
+    /// Every fault that was asked for and has not come yet is called off; there is room.
+    pub fn spare(&self) {
+        let mut inner = self.lock();
+        (inner.end_after, inner.failing_syncs, inner.state.room) = (None, 0, None);
+    }
+
+    /// The files below `dir`.
+    pub fn paths(&self, dir: &Path) -> Vec<PathBuf> {
+        let inner = self.lock();
+        let inside = inner.state.files().filter(|(path, _, _)| path.starts_with(dir));
+        inside.map(|(path, _, _)| path.to_path_buf()).collect()
+    }
+
     /// Flips a bit of a file that `choose` takes; which file, byte and bit is up to `dice`. Tells where.
     pub fn flip(&self, dice: &mut fastrand::Rng, choose: impl Fn(&Path) -> bool) -> Option<(PathBuf, u64)> {
         let mut inner = self.lock();

@@ -10,4 +10,12 @@
 //! - A schedule is explicit data: a run that fails is run again with steps left out until none can be.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+pub mod campaign;
 pub mod disk;
+pub mod net;
+pub mod node;
+pub mod run;
+pub mod schedule;
+pub mod trace;
+pub mod truth;
+pub mod world;

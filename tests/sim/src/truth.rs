@@ -1,0 +1,323 @@
+//! The reference model: what was sequenced, what was promised, and what may be gone.
+//!
+//! It learns each record when ingestion has appended it, before anybody is told, and reads the journal
+//! again whenever ingestion opens it. Everybody else is judged by it. It decides nothing and the machines
+//! never ask it.
+
+mod reopened;
+mod rows;
+
+pub use reopened::Ending;
+pub use rows::row_hashes;
+
+use gapless_model::{Batch, Digest, Epoch, EpochStart, Position, Seq, SeqRange, StreamKey, Watermark};
+use gapless_wire::{JournalRecordView, Limits, decode_batch};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which rule; the same for the same kind of failure.
+    pub rule: &'static str,
+    /// By whom and how.
+    pub detail: String,
+}
+
+/// One record of the current history.
+#[derive(Debug, Clone)]
+pub struct RecordTruth {
+    /// Of all its bytes.
+    pub hash: u64,
+    /// The history in which it was written.
+    pub epoch: Epoch,
+    /// Its stream's number.
+    pub stream: usize,
+    /// Its rows.
+    pub range: SeqRange,
+    /// Who sent it, and as which number.
+    pub sent_by: (String, u64),
+    /// Somebody was told that it is synced.
+    promised: bool,
+}
+
+/// One stream of the current history.
+#[derive(Debug, Clone)]
+pub struct StreamTruth {
+    /// Which one.
+    pub key: StreamKey,
+    /// Row 1 first: its epoch, its hash, and the running digest with it.
+    pub rows: Vec<(Epoch, u64, Digest)>,
+    /// Rows that nobody can get any more who does not have them.
+    pub gone: BTreeSet<u64>,
+}
+
+/// What is true.
+#[derive(Debug, Default)]
+pub struct Truth {
+    records: Vec<RecordTruth>,
+    streams: Vec<StreamTruth>,
+    numbers: BTreeMap<StreamKey, usize>,
+    epochs: Vec<EpochStart>,
+    /// What each (stream, epoch, sequence) that anybody heard of names.
+    named: HashMap<(usize, u64, u64), u64>,
+    /// The position at which each producer's batch lies in the current history.
+    batches: HashMap<(String, u64, usize), Position>,
+    /// Up to here the journal said that a power loss costs nothing.
+    durable: Position,
+    /// Positions in files in which a bit was flipped.
+    damaged: Vec<SeqRange>,
+    /// The oldest record that the journal still had when it was last asked.
+    earliest: Position,
+    violation: Option<Violation>,
+}
+
+impl Truth {
+    /// Notes that a rule was broken; the first one counts.
+    pub fn violate(&mut self, rule: &'static str, detail: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            self.violation = Some(Violation { rule, detail: detail() });
+        }
+    }
+
+    /// Notes it unless `holds`.
+    pub fn require(&mut self, holds: bool, rule: &'static str, detail: impl FnOnce() -> String) {
+        if !holds {
+            self.violate(rule, detail);
+        }
+    }
+
+    /// The first rule that was broken.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// The newest record.
+    pub fn latest(&self) -> Position {
+        Position(self.records.len() as u64)
+    }
+
+    /// The current epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.epochs.last().map_or(Epoch::UNSTATED, |start| start.epoch)
+    }
+
+    /// A record of the current history.
+    pub fn record(&self, position: Position) -> Option<&RecordTruth> {
+        self.records.get(usize::try_from(position.0).ok()?.checked_sub(1)?)
+    }
+
+    /// A stream, if it has rows.
+    pub fn stream(&self, key: &StreamKey) -> Option<&StreamTruth> {
+        self.numbers.get(key).and_then(|number| self.streams.get(*number))
+    }
+
+    /// Every stream that ever had rows.
+    pub fn streams(&self) -> &[StreamTruth] {
+        &self.streams
+    }
+
+    /// Ingestion has appended a record.
+    pub fn appended(&mut self, bytes: &[u8]) {
+        let Some((position, record, hashes)) = self.read(bytes) else { return };
+        self.require(position == self.latest().next(), "records are contiguous", || {
+            format!("record {position} was appended")
+        });
+        self.push(position, record, &hashes);
+    }
+
+    /// The journal says that everything up to `position` survives a power loss.
+    pub fn durable(&mut self, position: Position) {
+        let latest = self.latest();
+        self.require(position <= latest, "only records are synced", || format!("{position} of {latest}"));
+        self.durable = self.durable.max(position);
+    }
+
+    /// Up to here a power loss costs nothing, as was said.
+    pub fn durable_up_to(&self) -> Position {
+        self.durable
+    }
+
+    /// A producer was told that its batch `number` lies at `position`.
+    pub fn acknowledged(&mut self, sent_by: (&str, u64), position: Position, epoch: Epoch, synced: bool) {
+        if position == Position::NONE {
+            return;
+        }
+        let durable = self.durable;
+        self.require(
+            !synced || position <= durable || self.is_lost(position, epoch),
+            "synced is synced",
+            || format!("record {position} was said to be synced, the journal is at {durable}"),
+        );
+        if self.is_lost(position, epoch) {
+            return;
+        }
+        let found = self.record(position).map(|record| record.sent_by.clone());
+        let expected = (sent_by.0.to_owned(), sent_by.1);
+        self.require(found.as_ref() == Some(&expected), "an acknowledged batch is in the journal", || {
+            format!("{sent_by:?} was acknowledged at {position} in {epoch}; there is {found:?}")
+        });
+        if let Some(record) = self.records.get_mut(position.0 as usize - 1) {
+            record.promised |= synced;
+        }
+    }
+
+    /// Rows that somebody handed on or hands out: each must be what was sequenced under its name.
+    pub fn check_rows(&mut self, who: &str, batch: &Batch) {
+        let number = self.numbers.get(&batch.key).copied().unwrap_or(usize::MAX);
+        for (hash, seq) in row_hashes(batch).into_iter().zip(batch.start.0..) {
+            let named = self.named.get(&(number, batch.epoch.0, seq)).copied();
+            if named != Some(hash) {
+                self.violate("a row is what was sequenced", || {
+                    format!("{who}: row {seq} of {} in {} is another one ({named:?})", batch.key, batch.epoch)
+                });
+                return;
+            }
+        }
+    }
+
+    /// How far somebody says that a stream is.
+    pub fn check_watermark(&mut self, who: &str, key: &StreamKey, mark: &Watermark) {
+        let Some(stream) = self.stream(key) else { return };
+        let row = mark.latest.0.checked_sub(1).and_then(|at| stream.rows.get(at as usize));
+        let Some((_, _, running)) = row.copied() else { return };
+        let is_known = mark.epoch == self.epoch() && mark.digest != Digest::default();
+        self.require(!is_known || running == mark.digest, "digests agree", || {
+            format!("{who} says {mark:?} of {key}, the rows give {running}")
+        });
+    }
+
+    /// A reader of the journal was told that it will not get these records.
+    pub fn records_given_up(&mut self, who: &str, range: SeqRange, is_archive: bool) {
+        for seq in (range.start().0..range.end().0).map(Seq) {
+            let position = Position(seq.0);
+            let is_damaged = self.damaged.iter().any(|damaged| damaged.contains(seq));
+            let is_gone = position < self.earliest || is_damaged || position > self.latest();
+            let earliest = self.earliest;
+            self.require(is_gone, "no record is given up that is there", || {
+                format!("{who} gives up {range} although record {position} is there (earliest {earliest})")
+            });
+            if is_archive {
+                self.note_gone(position);
+            }
+        }
+    }
+
+    /// A client was told that it will not get these rows.
+    pub fn rows_given_up(&mut self, who: &str, key: &StreamKey, epoch: Epoch, range: SeqRange) {
+        let rows = range.start().0..range.end().0;
+        let there = self.stream(key).and_then(|stream| rows.clone().find(|row| !stream.gone.contains(row)));
+        let is_current = epoch == self.epoch();
+        self.require(!is_current || there.is_none(), "no row is given up that is there", || {
+            format!("{who} gives up {range} of {key} in {epoch}; row {there:?} is there")
+        });
+    }
+
+    /// Rows of the archive cannot be read any more.
+    pub fn archive_lost(&mut self, key: &StreamKey, rows: SeqRange) {
+        if let Some(number) = self.numbers.get(key) {
+            self.streams[*number].gone.extend(rows.start().0..rows.end().0);
+        }
+    }
+
+    /// A bit was flipped in a file that holds these records.
+    pub fn damage(&mut self, records: SeqRange) {
+        self.damaged.push(records);
+    }
+
+    /// Whether any bit was flipped in the journal.
+    pub fn is_damaged(&self) -> bool {
+        !self.damaged.is_empty()
+    }
+
+    /// The journal's oldest record by its own word.
+    pub fn retired_before(&mut self, earliest: Position) {
+        self.earliest = self.earliest.max(earliest);
+    }
+
+    fn note_gone(&mut self, position: Position) {
+        if let Some(RecordTruth { stream, range, .. }) = self.record(position).cloned() {
+            self.streams[stream].gone.extend(range.start().0..range.end().0);
+        }
+    }
+
+    /// Whether a position of an earlier epoch names something that was lost.
+    fn is_lost(&self, position: Position, epoch: Epoch) -> bool {
+        epoch != self.epoch()
+            && self.epochs.iter().any(|start| start.epoch > epoch && start.first_sequence.0 <= position.0)
+            || !self.epochs.iter().any(|start| start.epoch == epoch)
+    }
+
+    /// What a record says; what cannot be read is a violation.
+    fn read(&mut self, bytes: &[u8]) -> Option<(Position, RecordTruth, Vec<u64>)> {
+        let parsed = JournalRecordView::parse(bytes, &Limits::live())
+            .and_then(|view| Ok((view.to_record(), decode_batch(view.batch, &Limits::live())?)));
+        let (record, batch) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                self.violate("a record can be read", || error.to_string());
+                return None;
+            }
+        };
+        self.require(batch.epoch == record.epoch, "a batch has its record's epoch", || batch.key.to_string());
+        let stream = self.number(&batch.key);
+        let truth = RecordTruth {
+            hash: xxh3_64(bytes),
+            epoch: record.epoch,
+            stream,
+            range: batch.range(),
+            sent_by: (record.producer_id, record.producer_sequence),
+            promised: false,
+        };
+        let hashes = row_hashes(&batch);
+        let running = self.running(stream);
+        let digest = running + Digest(hashes.iter().fold(0, |sum, hash| sum.wrapping_add(*hash)));
+        self.require(digest == batch.digest, "digests agree", || {
+            format!(
+                "record {} of {} states {}, its rows give {digest}",
+                record.position, batch.key, batch.digest
+            )
+        });
+        Some((record.position, truth, hashes))
+    }
+
+    fn number(&mut self, key: &StreamKey) -> usize {
+        if let Some(number) = self.numbers.get(key) {
+            return *number;
+        }
+        let number = self.streams.len();
+        self.streams.push(StreamTruth { key: key.clone(), rows: Vec::new(), gone: BTreeSet::new() });
+        self.numbers.insert(key.clone(), number);
+        number
+    }
+
+    fn running(&self, stream: usize) -> Digest {
+        self.streams[stream].rows.last().map_or(Digest::default(), |(_, _, running)| *running)
+    }
+
+    fn push(&mut self, position: Position, record: RecordTruth, hashes: &[u64]) {
+        let (stream, epoch, range) = (record.stream, record.epoch, record.range);
+        let expected = Seq(self.streams[stream].rows.len() as u64 + 1);
+        let key = self.streams[stream].key.clone();
+        self.require(range.start() == expected, "sequences are contiguous", || {
+            format!("record {position} of {key} has rows {range}, expected {expected}")
+        });
+        let batch = (record.sent_by.0.clone(), record.sent_by.1, stream);
+        if !record.sent_by.0.is_empty() && record.sent_by.1 != 0 {
+            let before = self.batches.insert(batch.clone(), position);
+            self.require(before.is_none(), "a batch is accepted once", || {
+                format!("{batch:?} lies at {before:?} and at {position}")
+            });
+        }
+        let mut running = self.running(stream);
+        for (hash, seq) in hashes.iter().zip(range.start().0..) {
+            running = running + Digest(*hash);
+            self.streams[stream].rows.push((epoch, *hash, running));
+            let before = self.named.insert((stream, epoch.0, seq), *hash);
+            self.require(before.is_none_or(|before| before == *hash), "a name names one row", || {
+                format!("row {seq} of {key} in {epoch}")
+            });
+        }
+        self.records.push(record);
+    }
+}

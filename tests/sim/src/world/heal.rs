@@ -1,0 +1,175 @@
+//! The end of a run: everything works again, and everybody must have everything.
+
+use super::{Process, World};
+use crate::net::{Feed, NodeId};
+use crate::truth::Violation;
+use gapless_model::{MonoTime, Seq};
+use std::time::Duration;
+
+/// Within so much virtual time everything must have caught up: the longest back-offs (ten seconds, some
+/// of them one after the other) and request deadlines (five seconds) fit in several times.
+pub const BOUND: Duration = Duration::from_secs(120);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl World {
+    /// Every fault ends.
+    pub(super) fn heal(&mut self) {
+        self.trace.event(self.now, None, "everything works again", 0, 0);
+        self.partitions.heal();
+        self.feeds.heal();
+        self.desks.heal();
+        let now = self.now;
+        for place in self.places.values_mut() {
+            place.disk.spare();
+            place.paused_until = MonoTime(0);
+            if place.process.is_none() {
+                place.start_at = Some(place.start_at.map_or(now, |at| at.min(now)));
+            }
+        }
+        for feed in [Feed::Journal, Feed::Live] {
+            for subscriber in self.feeds.subscribers(feed) {
+                self.connect_soon(feed, subscriber);
+            }
+        }
+    }
+
+    /// Runs until everybody has everything.
+    pub(super) fn catch_up(&mut self) -> Result<(), Violation> {
+        let end = self.now.after(BOUND);
+        loop {
+            self.run_until(self.now.after(LOOK));
+            self.check()?;
+            let Some(behind) = self.who_is_behind() else { break };
+            if self.now >= end {
+                self.truth.violate("everything catches up", || behind);
+                return self.check();
+            }
+        }
+        let healed = self.now;
+        self.trace.event(healed, None, "everything has caught up", 0, 0);
+        Ok(())
+    }
+
+    /// Somebody who does not have everything, in words.
+    fn who_is_behind(&self) -> Option<String> {
+        let latest = self.truth.latest();
+        self.places.iter().find_map(|(node, place)| match &place.process {
+            None => Some(format!("{node} is not there")),
+            Some(Process::Ingestion(ingestion)) => {
+                let synced = ingestion.journal().synced();
+                (synced < latest).then(|| format!("{node} has synced {synced} of {latest}"))
+            }
+            Some(Process::Engine(engine)) => {
+                let state = engine.engine().state();
+                let is_there = engine.engine().is_live() && state.position() == latest;
+                let waiting = engine.engine().outbox().len();
+                (!is_there || waiting > 0).then(|| {
+                    format!("{node} is at {} of {latest}, {waiting} derived batches wait", state.position())
+                })
+            }
+            Some(Process::Backfill(backfill)) => {
+                let (position, epoch) = {
+                    let contents = self.archive.look();
+                    (contents.position, contents.epoch)
+                };
+                let is_there = position == latest && backfill.lag() == 0;
+                (!is_there).then(|| {
+                    format!("{node} is at {position} in {epoch} of {latest}, lag {}", backfill.lag())
+                })
+            }
+            Some(Process::Client(client)) => self.client_behind(*node, client.lag()),
+            Some(Process::Producer(producer)) => {
+                let pending = producer.pending();
+                (pending > 0).then(|| format!("{node} has {pending} batches left"))
+            }
+        })
+    }
+
+    fn client_behind(&self, node: NodeId, (lag, gaps): (u64, usize)) -> Option<String> {
+        if lag > 0 || gaps > 0 {
+            return Some(format!("{node} lags by {lag} rows with {gaps} open gaps"));
+        }
+        let NodeId::Client(n) = node else { return None };
+        let topics = &self.plan.setup.clients[usize::from(n)].topics;
+        let books = self.books[usize::from(n)].look();
+        let wanted = |stream: &&crate::truth::StreamTruth| topics.is_empty() || topics.contains(&stream.key);
+        self.truth.streams().iter().filter(wanted).find_map(|stream| {
+            let latest = Seq(stream.rows.len() as u64);
+            let cursor = books.get(&stream.key).and_then(|books| books.cursor);
+            let applied = cursor.map_or(Seq::NONE, |cursor| cursor.applied);
+            (applied != latest).then(|| format!("{node} has {} up to {applied} of {latest}", stream.key))
+        })
+    }
+
+    /// Everybody has caught up: do they have the same?
+    pub(super) fn judge(&mut self) {
+        for (n, books) in self.books.clone().iter().enumerate() {
+            for (key, books) in books.look().iter() {
+                let rows = books.rows.iter().map(|(seq, row)| (*seq, *row)).collect();
+                self.compare(&format!("client {n}"), key, rows);
+            }
+        }
+        let archive = self.archive.clone();
+        for stored in archive.look().streams.values() {
+            let Some(first) = stored.batches.first() else { continue };
+            let rows = stored.batches.iter().flat_map(|batch| {
+                let hashes = crate::truth::row_hashes(batch).into_iter();
+                hashes.zip(batch.start.0..).map(|(hash, seq)| (seq, (batch.epoch, hash)))
+            });
+            let (key, rows) = (first.key.clone(), rows.collect());
+            self.compare("the archive", &key, rows);
+        }
+        self.judge_engine();
+    }
+
+    fn compare(
+        &mut self,
+        who: &str,
+        key: &gapless_model::StreamKey,
+        rows: std::collections::BTreeMap<u64, (gapless_model::Epoch, u64)>,
+    ) {
+        let Some(stream) = self.truth.stream(key).cloned() else {
+            return self.truth.require(rows.is_empty(), "the end is the same everywhere", || {
+                format!("{who} has {} rows of {key}, which is gone", rows.len())
+            });
+        };
+        for (truth, seq) in stream.rows.iter().zip(1u64..) {
+            match rows.get(&seq) {
+                Some((_, hash)) if *hash == truth.1 => {}
+                Some(_) => {
+                    return self.truth.violate("the end is the same everywhere", || {
+                        format!("{who}: row {seq} of {key} is another one")
+                    });
+                }
+                None if stream.gone.contains(&seq) => {}
+                None => {
+                    return self.truth.violate("the end is the same everywhere", || {
+                        format!("{who}: row {seq} of {key} is missing")
+                    });
+                }
+            }
+        }
+        let beyond = rows.keys().next_back().copied().filter(|last| *last > stream.rows.len() as u64);
+        self.truth.require(beyond.is_none(), "the end is the same everywhere", || {
+            format!("{who}: row {beyond:?} of {key} does not exist")
+        });
+    }
+
+    fn judge_engine(&mut self) {
+        let Some(Process::Engine(engine)) =
+            self.places.get(&NodeId::Engine).and_then(|place| place.process.as_ref())
+        else {
+            return;
+        };
+        let state = engine.engine().state();
+        for (_, stream) in state.iter() {
+            let truth = self.truth.stream(&stream.key).and_then(|truth| truth.rows.last());
+            let digest = truth.map_or(gapless_model::Digest::default(), |row| row.2);
+            let (key, found, latest) = (stream.key.clone(), stream.digest, stream.latest);
+            self.truth.require(found == digest, "the end is the same everywhere", || {
+                format!("engine: {key} up to {latest} has {found}, the rows give {digest}")
+            });
+        }
+    }
+}
