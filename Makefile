@@ -4,7 +4,7 @@ SHELL := bash
 CACHE := $(or $(GAPLESS_CACHE),$(HOME)/.cache/gapless)
 PREFIX ?= $(HOME)/.local
 ARGS ?=
-BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill
+BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gapless-snapshot-writer
 # The crates with documentation examples; gapless-tests compiles the README's.
 DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit tests)
 

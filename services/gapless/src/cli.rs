@@ -1,6 +1,6 @@
 //! The command line itself.
 
-use crate::commands::{completions, demo, export, replay, send, status, streams, tail, up, verify};
+use crate::commands::{act, completions, demo, export, replay, send, status, streams, tail, up, verify};
 use crate::connect::Global;
 use crate::exit::Outcome;
 use anyhow::Result;
@@ -21,7 +21,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start the whole stack in this process: ingestion, live-engine and backfill
+    /// Start the whole stack in this process: ingestion, live-engine and backfill, with --snapshots also
+    /// the snapshot-writer
     Up(up::Args),
     /// Start a stack with this machine's telemetry and a simulated market, and watch it live
     Demo(demo::Args),
@@ -37,8 +38,12 @@ enum Command {
     Status(status::Args),
     /// Write a stream, or a part of it, to a CSV or Parquet file
     Export(export::Args),
-    /// Prove that journal, archive, live feed and an application hold the same rows
+    /// Prove that journal, archive, live feed and an application, or an artifact, hold the same rows
     Verify(verify::Args),
+    /// Have a checkpoint of the live engine written now
+    Checkpoint(act::Args),
+    /// Have everything that waits written into the artifacts now
+    Flush(act::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -63,6 +68,8 @@ impl Cli {
             Command::Status(args) => status::run(&global, args),
             Command::Export(args) => export::run(&global, args),
             Command::Verify(args) => verify::run(&global, args),
+            Command::Checkpoint(args) => act::run(&global, act::What::Checkpoint, args),
+            Command::Flush(args) => act::run(&global, act::What::Flush, args),
             Command::Completions(args) => completions::run(args),
         }
     }

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod act;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod export;

@@ -16,6 +16,7 @@ mod commands;
 mod connect;
 mod exit;
 mod files;
+mod http;
 mod render;
 mod stack;
 mod terminal;

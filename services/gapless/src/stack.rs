@@ -28,6 +28,7 @@ pub(crate) struct Stack {
     ingestion: Service,
     live_engine: Service,
     backfill: Service,
+    snapshots: Option<Service>,
     intake: Intake,
     endpoints: Endpoints,
     http: String,
@@ -68,9 +69,29 @@ impl Stack {
             ingest: ingestion_at.ingest,
             journal: ingestion_at.journal_replay,
         };
+        let snapshots = configs.snapshots.take().map(|mut config| -> Result<Service> {
+            configs::follow_all(&mut config, &endpoints);
+            let (told, ready) = bounded(1);
+            let snapshots = Service::start("snapshot-writer", move |stop| {
+                Ok(gapless_snapshot_writer::run(config, stop, || _ = told.send(()))?)
+            })?;
+            await_ready(&snapshots, &ready)?;
+            Ok(snapshots)
+        });
+        let snapshots = snapshots.transpose()?;
         let http = ingestion_at.http;
         let (sources, sources_stop) = (Vec::new(), Shutdown::new());
-        Ok(Stack { ingestion, live_engine, backfill, intake, endpoints, http, sources, sources_stop })
+        Ok(Stack {
+            ingestion,
+            live_engine,
+            backfill,
+            snapshots,
+            intake,
+            endpoints,
+            http,
+            sources,
+            sources_stop,
+        })
     }
 
     /// Where it listens.
@@ -102,19 +123,24 @@ impl Stack {
 
     /// What has ended on its own, which a service never does.
     pub(crate) fn failure(&mut self) -> Option<anyhow::Error> {
-        [&mut self.ingestion, &mut self.live_engine, &mut self.backfill]
-            .into_iter()
-            .find_map(Service::failure)
+        let Stack { ingestion, live_engine, backfill, snapshots, .. } = self;
+        [ingestion, live_engine, backfill].into_iter().chain(snapshots).find_map(Service::failure)
     }
 
     /// Stops everything: readers of the journal before the journal.
     pub(crate) fn stop(mut self) -> Result<()> {
         let sources = self.stop_sources();
         let end = Instant::now() + STOP;
-        for service in [&mut self.live_engine, &mut self.backfill, &mut self.ingestion] {
+        for service in self.readers_first() {
             service.stop(end)?;
         }
         sources
+    }
+
+    /// Whoever reads stops before what it reads from.
+    fn readers_first(&mut self) -> impl Iterator<Item = &mut Service> {
+        let Stack { ingestion, live_engine, backfill, snapshots, .. } = self;
+        snapshots.iter_mut().chain([live_engine, backfill, ingestion])
     }
 }
 
@@ -122,7 +148,7 @@ impl Drop for Stack {
     fn drop(&mut self) {
         self.sources_stop.request();
         let end = Instant::now() + STOP;
-        for service in [&mut self.live_engine, &mut self.backfill, &mut self.ingestion] {
+        for service in self.readers_first() {
             // After an orderly stop there is nothing left to end.
             let _ = service.stop(end);
         }

@@ -93,12 +93,30 @@ impl JournalReader {
     /// # Errors
     /// [`Error::Unavailable`] when ingestion does not answer.
     pub fn status(&mut self, with_streams: bool) -> Result<JournalStatusResponse, Error> {
-        let question = JournalStatusRequest {
+        self.ask_status(JournalStatusRequest {
             partition: 0,
             follower_id: String::new(),
             acknowledged: Position::NONE,
             with_streams,
-        };
+        })
+    }
+
+    /// Tells the journal that `follower_id` no longer needs the records up to `acknowledged`, and asks how
+    /// far the journal is. What a follower has not acknowledged is kept for it, as long as it is heard of
+    /// within its lease. [`Position::NONE`] only registers it.
+    ///
+    /// # Errors
+    /// As [`JournalReader::status`].
+    pub fn acknowledge(
+        &mut self,
+        follower_id: &str,
+        acknowledged: Position,
+    ) -> Result<JournalStatusResponse, Error> {
+        let follower_id = follower_id.to_owned();
+        self.ask_status(JournalStatusRequest { partition: 0, follower_id, acknowledged, with_streams: false })
+    }
+
+    fn ask_status(&mut self, question: JournalStatusRequest) -> Result<JournalStatusResponse, Error> {
         match self.asker.ask(&Message::JournalStatusRequest(question), self.patience)? {
             Message::JournalStatusResponse(response) => Ok(response),
             other => Err(self.asker.unexpected(&other)),

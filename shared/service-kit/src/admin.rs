@@ -1,4 +1,4 @@
-//! The admin endpoint: `/healthz`, `/readyz`, `/metrics` over HTTP on a port of its own.
+//! The admin endpoint: `/healthz`, `/readyz`, `/metrics` and actions over HTTP on a port of its own.
 //!
 //! It runs on one thread with its own small runtime, so that a service that is busy or stuck still
 //! answers, and so that services without HTTP of their own need no async code.
@@ -6,15 +6,18 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::shutdown::Shutdown;
-use crate::{health, metrics};
+use crate::{action, health, metrics};
+
+/// What a request for an action must carry, with any value.
+const ACTION_HEADER: &str = "x-gapless";
 
 /// The endpoint could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +107,7 @@ fn router(shown: Shown) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
+        .route("/actions/{name}", post(act))
         .with_state(shown)
 }
 
@@ -119,6 +123,32 @@ async fn readyz(State(shown): State<Shown>) -> Response {
     let ready = !stopping && !conditions.is_empty() && conditions.iter().all(|state| state.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json_response(status, &json!({ "ready": ready, "stopping": stopping, "conditions": conditions }))
+}
+
+/// Asks the service to do something now. A page in somebody's browser cannot send the header without being
+/// asked whether it may, which is refused: so no page can do this.
+async fn act(State(shown): State<Shown>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if !headers.contains_key(ACTION_HEADER) {
+        let error = format!("send the header {ACTION_HEADER}: 1");
+        return json_response(StatusCode::FORBIDDEN, &json!({ "error": error }));
+    }
+    let asked = tokio::task::spawn_blocking(move || action::ask(shown.service, &name)).await;
+    match asked.unwrap_or_else(|_| Err(action::NoAnswer::TooLate)) {
+        Ok(Ok(answer)) => json_response(StatusCode::OK, &answer),
+        Ok(Err(error)) => json_response(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": error })),
+        Err(action::NoAnswer::Unknown { known }) => {
+            let error = format!("no such action; there are: {}", known.join(", "));
+            json_response(StatusCode::NOT_FOUND, &json!({ "error": error }))
+        }
+        Err(action::NoAnswer::Busy) => {
+            let error = "it is busy with the same action: ask again in a second";
+            json_response(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": error }))
+        }
+        Err(action::NoAnswer::TooLate) => {
+            let error = "no answer in time: it goes on, see the log";
+            json_response(StatusCode::GATEWAY_TIMEOUT, &json!({ "error": error }))
+        }
+    }
 }
 
 async fn prometheus() -> Response {

@@ -24,7 +24,7 @@ use crate::logs::LogFormat;
 use layer::{Layers, merge};
 
 /// The tables that `gapless.toml` may hold; each process reads its own and leaves the others alone.
-pub const SECTIONS: [&str; 4] = ["ingestion", "live-engine", "backfill", "gapless"];
+pub const SECTIONS: [&str; 5] = ["ingestion", "live-engine", "backfill", "snapshot-writer", "gapless"];
 
 /// A value that is well-formed but cannot be, alone or beside another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,14 @@ where
     C: Serialize + DeserializeOwned + Default + Validate,
 {
     load_from(service, cli, overrides, std::env::vars())
+}
+
+/// Whether the configuration file has a table for `service`: for what is optional and switched on by it.
+///
+/// # Errors
+/// When the file cannot be read or parsed.
+pub fn is_configured(service: &str, cli: &CommonArgs) -> Result<bool, ConfigError> {
+    Ok(file::read(cli.config.as_deref(), service)?.is_present)
 }
 
 /// [`load_with_common`] with the environment as a value.

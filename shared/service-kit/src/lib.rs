@@ -41,6 +41,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod action;
 mod admin;
 mod args;
 pub mod config;
@@ -52,9 +53,12 @@ mod ready_file;
 mod shutdown;
 mod units;
 
+pub use action::{Action, Ask, action};
 pub use admin::{Admin, AdminError};
 pub use args::{Arguments, CommonArgs, overrides};
-pub use config::{Common, ConfigError, Invalid, Loaded, Validate, load, load_with_common};
+pub use config::{
+    Common, ConfigError, Invalid, Loaded, Validate, is_configured, load, load_with_common, to_toml,
+};
 pub use logs::{LogError, LogFormat, init_logs};
 pub use main_with::{Kit, Service, main_with};
 pub use ready_file::{ReadyFile, write_ready_file};

@@ -9,3 +9,4 @@ mod hostile;
 mod kills;
 mod loss;
 mod services;
+mod snapshots;

@@ -1,10 +1,12 @@
 //! Dependencies point one way, and each heavy one lives in one crate.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, PackageId};
 
 use crate::layout::workspace;
+use gapless_tests::repository;
 
 /// Who may lean on whom: only on a lower layer. Services share one, so they cannot link each other.
 const LAYERS: [(u8, &[&str]); 9] = [
@@ -90,6 +92,17 @@ fn ingestion_and_the_engine_build_without_duckdb() {
         let duckdb = reached.iter().find(|name| name.contains("duckdb"));
         assert_eq!(duckdb, None, "{package} must not reach DuckDB by any path");
     }
+}
+
+#[test]
+fn the_snapshot_writer_builds_without_duckdb() {
+    // The workspace as a whole has the client's feature; what one package is built from, cargo tells.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["tree", "-p", "gapless-snapshot-writer", "-e", "normal,build", "--prefix", "none"];
+    let tree = Command::new(cargo).args(arguments).args(["--locked", "--offline"]).current_dir(repository());
+    let tree = String::from_utf8(tree.output().unwrap().stdout).unwrap();
+    assert!(tree.lines().count() > 10, "the tree has next to nothing: {tree}");
+    assert!(!tree.contains("duckdb"), "it must not reach DuckDB by any path");
 }
 
 #[test]

@@ -21,6 +21,10 @@ fn understands_the_commands_of_the_tour() {
         "gapless status",
         "gapless export candles.a.b.1m --to out.csv --from 5 --to-seq 9",
         "gapless verify candles. --app app.duckdb",
+        "gapless verify artifacts/candles.a.b.1m@1 --offline --json",
+        "gapless checkpoint",
+        "gapless flush --admin 127.0.0.1:9084 --json",
+        "gapless up --snapshots /tmp/artifacts --print-config",
         "gapless completions bash",
     ] {
         let parsed = Cli::try_parse_from(line.split(' '));

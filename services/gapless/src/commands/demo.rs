@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// Keep journal and archive in this folder [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Write artifacts into this folder too, and checkpoints
+    #[arg(long, value_name = "DIR")]
+    snapshots: Option<PathBuf>,
     /// Messages that may wait at the client; 10 makes ZeroMQ drop, so that there are gaps to heal
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u32).range(1..))]
     receive_limit: Option<u32>,
@@ -62,7 +65,11 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     metrics::install();
     let shutdown = Shutdown::new();
     shutdown.on_signals()?;
-    let mut stack = Stack::start(configs(global, &data)?)?;
+    let mut configs = configs(global, &data)?;
+    if let Some(folder) = &args.snapshots {
+        configs = configs.with_snapshots(global, &data, Some(folder))?;
+    }
+    let mut stack = Stack::start(configs)?;
     for source in sources(&args)? {
         stack.add_source(&source)?;
     }

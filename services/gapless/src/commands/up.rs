@@ -17,8 +17,9 @@ const ADMIN: &str = "127.0.0.1:9080";
 
 /// Starts ingestion, live-engine and backfill in this process and runs until it is stopped (Ctrl-C).
 ///
-/// Each reads its own table of gapless.toml ([ingestion], [live-engine], [backfill]). Data stays in one
-/// folder and is found again at the next start.
+/// Each reads its own table of gapless.toml ([ingestion], [live-engine], [backfill]). With --snapshots, or a
+/// table [snapshot-writer], it also writes artifacts and checkpoints. Data stays in one folder and is found
+/// again at the next start.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder of the journal and the archive [default: $XDG_DATA_HOME/gapless or ~/.local/share/gapless]
@@ -28,9 +29,16 @@ pub(crate) struct Args {
     /// or stdin:TOPIC (NDJSON); may be said more than once
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     source: Vec<SourceSettings>,
+    /// Write artifacts (rows as Parquet, manifest, last state) into this folder, and checkpoints, from which
+    /// the engine restarts quickly
+    #[arg(long, value_name = "DIR")]
+    snapshots: Option<PathBuf>,
     /// Take any free ports instead of the configured ones
     #[arg(long)]
     free_ports: bool,
+    /// Print the resulting configuration as TOML and end
+    #[arg(long)]
+    print_config: bool,
     /// Address of /healthz, /readyz and /metrics, or "off"
     #[arg(long, value_name = "ADDRESS", default_value = ADMIN)]
     admin: String,
@@ -38,9 +46,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     let data = args.data.map_or_else(default_data_dir, Ok)?;
-    make_folder(&data)?;
     let ports = if args.free_ports { Ports::Free } else { Ports::Configured };
     let configs = Configs::load(global, &data, ports)?.with_sources(args.source)?;
+    let configs = configs.with_snapshots(global, &data, args.snapshots.as_deref())?;
+    if args.print_config {
+        return render::line(configs.to_toml()?.trim_end()).map(|()| Outcome::Good);
+    }
+    make_folder(&data)?;
+    let artifacts = configs.snapshots.as_ref().map(|config| config.artifact_dir.display().to_string());
     metrics::install();
     let shutdown = Shutdown::new();
     shutdown.on_signals()?;
@@ -52,7 +65,7 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
         address => Some(Admin::start(address, None, env!("CARGO_PKG_VERSION"), shutdown.clone())?),
     };
     let mut stack = Stack::start(configs)?;
-    tell(global, &stack, admin.as_ref(), &data)?;
+    tell(global, &stack, admin.as_ref(), &data, &artifacts.unwrap_or_default())?;
     let failure = loop {
         if let Some(error) = stack.failure() {
             break Some(error);
@@ -69,13 +82,14 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     }
 }
 
-fn tell(global: &Global, stack: &Stack, admin: Option<&Admin>, data: &Path) -> Result<()> {
+fn tell(global: &Global, stack: &Stack, admin: Option<&Admin>, data: &Path, artifacts: &str) -> Result<()> {
     let at = stack.endpoints();
     let admin = admin.map(|admin| format!("http://{}", admin.address())).unwrap_or_default();
     if global.json {
         return render::json(&serde_json::json!({
             "data": data.display().to_string(), "ingest": at.ingest, "journal": at.journal, "live": at.live,
             "backfill": at.backfill, "state": at.state, "http": stack.http(), "admin": admin,
+            "artifacts": artifacts,
         }));
     }
     render::line(format!("Gapless is up; data in {}", data.display()))?;
@@ -88,6 +102,7 @@ fn tell(global: &Global, stack: &Stack, admin: Option<&Admin>, data: &Path) -> R
         ("rows over HTTP", stack.http()),
         ("journal replay", &at.journal),
         ("health and metrics", &admin),
+        ("artifacts", artifacts),
     ] {
         if !address.is_empty() {
             table.add_row([what, address]);

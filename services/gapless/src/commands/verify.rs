@@ -2,6 +2,7 @@
 
 mod application;
 mod archive;
+mod artifact;
 mod blocks;
 mod compare;
 mod holder;
@@ -29,11 +30,17 @@ use std::time::Duration;
 /// file by their digests, and names the first rows that differ. Exit code 1 when any differ.
 ///
 /// Every place is read whole and its digests are computed anew; the live engine states its running digest.
+///
+/// Given the folder of an artifact instead, it checks every file that the manifest names (SHA-256, rows,
+/// continuity, digests of the rows as they are read back) and compares them with the archive.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A stream or the beginning of topics [default: all streams]
-    #[arg(default_value = "", hide_default_value = true, value_name = "TOPIC|PREFIX")]
+    /// A stream, the beginning of topics, or the folder of an artifact [default: all streams]
+    #[arg(default_value = "", hide_default_value = true, value_name = "TOPIC|PREFIX|FOLDER")]
     topic: String,
+    /// Of an artifact, check only its files, without asking the archive
+    #[arg(long)]
+    offline: bool,
     /// Also compare this application's DuckDB file (which nobody may have open)
     #[arg(long, value_name = "FILE")]
     app: Option<PathBuf>,
@@ -77,6 +84,12 @@ impl Place {
 }
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
+    if let Some(folder) = artifact::folder_of(&args.topic)? {
+        return artifact::run(global, &folder, args.offline);
+    }
+    if args.offline {
+        return Err(usage("--offline is for the folder of an artifact: name one"));
+    }
     let client = connect(global, &args)?;
     let mut holders: Vec<Box<dyn Holder>> = Vec::new();
     let mut live = None;

@@ -4,12 +4,16 @@ use crate::connect::Global;
 use crate::exit::usage;
 use anyhow::Result;
 use gapless_ingestion::sources::SourceSettings;
+use gapless_service_kit::{Common, Loaded, to_toml};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The ports that a stack uses by default, HTTP last.
 const DEFAULT_PORTS: [u16; 7] = [5551, 5552, 5553, 5556, 5557, 5558, 8081];
+
+/// The table of the snapshot-writer.
+const SNAPSHOTS: &str = "snapshot-writer";
 
 /// Which ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +32,14 @@ impl Ports {
     }
 }
 
-/// Configurations of the three services.
+/// Configurations of the services.
 #[derive(Debug, Clone)]
 pub(crate) struct Configs {
     pub(crate) ingestion: gapless_ingestion::Config,
     pub(crate) live_engine: gapless_live_engine::Config,
     pub(crate) backfill: gapless_backfill::Config,
+    /// `None`: no snapshots are written.
+    pub(crate) snapshots: Option<gapless_snapshot_writer::Config>,
 }
 
 impl Configs {
@@ -60,7 +66,53 @@ impl Configs {
             ingestion: gapless_service_kit::load("ingestion", &common, ingestion)?,
             live_engine: gapless_service_kit::load("live-engine", &common, live_engine)?,
             backfill: gapless_service_kit::load("backfill", &common, backfill)?,
+            snapshots: None,
         })
+    }
+
+    /// With the snapshot-writer, when its table is configured or a folder for artifacts is given. Below `data`
+    /// lies what neither says; the engine restarts from the checkpoints.
+    pub(crate) fn with_snapshots(
+        mut self,
+        global: &Global,
+        data: &Path,
+        artifacts: Option<&Path>,
+    ) -> Result<Configs> {
+        let common = global.common();
+        if artifacts.is_none() && !gapless_service_kit::is_configured(SNAPSHOTS, &common)? {
+            return Ok(self);
+        }
+        let mut flags = Table::new();
+        if let Some(folder) = artifacts {
+            flags.insert("artifact_dir".into(), folder.to_string_lossy().into_owned().into());
+        }
+        let mut config: gapless_snapshot_writer::Config =
+            gapless_service_kit::load(SNAPSHOTS, &common, flags)?;
+        let default = gapless_snapshot_writer::Config::default();
+        if config.artifact_dir == default.artifact_dir {
+            config.artifact_dir = data.join("artifacts");
+        }
+        if config.checkpoint.dir == default.checkpoint.dir {
+            config.checkpoint.dir = data.join("checkpoints");
+        }
+        if self.live_engine.checkpoint_dir.as_os_str().is_empty() {
+            self.live_engine.checkpoint_dir = config.checkpoint.dir.clone();
+        }
+        self.snapshots = Some(config);
+        Ok(self)
+    }
+
+    /// Every configuration as gapless.toml would hold it.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        let common = Common::default;
+        let mut text = String::new();
+        text += &to_toml("ingestion", &Loaded { config: self.ingestion.clone(), common: common() })?;
+        text += &to_toml("live-engine", &Loaded { config: self.live_engine.clone(), common: common() })?;
+        text += &to_toml("backfill", &Loaded { config: self.backfill.clone(), common: common() })?;
+        if let Some(config) = &self.snapshots {
+            text += &to_toml(SNAPSHOTS, &Loaded { config: config.clone(), common: common() })?;
+        }
+        Ok(text)
     }
 
     /// Sources that ingestion starts with.
@@ -92,6 +144,14 @@ pub(crate) fn default_data_dir() -> Result<PathBuf> {
 /// Where backfill listens.
 pub(super) fn backfill_address(bound: &gapless_backfill::Bound) -> String {
     bound.requests.clone()
+}
+
+/// The snapshot-writer follows the others where they were really bound.
+pub(super) fn follow_all(config: &mut gapless_snapshot_writer::Config, at: &gapless::Endpoints) {
+    config.live.clone_from(&at.live);
+    config.backfill.clone_from(&at.backfill);
+    config.state.clone_from(&at.state);
+    config.journal_replay.clone_from(&at.journal);
 }
 
 fn table_of<const N: usize>(fields: [(&str, Value); N]) -> Table {

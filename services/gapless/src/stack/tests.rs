@@ -12,3 +12,24 @@ fn everything_lies_in_one_folder_and_free_ports_are_free() {
     assert!(configs.backfill.archive.starts_with(folder.path()));
     assert_eq!(configs.live_engine.live, "tcp://127.0.0.1:*");
 }
+
+#[test]
+fn snapshots_are_written_only_when_somebody_wants_them_and_the_engine_finds_its_checkpoints() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |text: &str, artifacts: Option<&std::path::Path>| {
+        let config = folder.path().join("gapless.toml");
+        std::fs::write(&config, text).unwrap();
+        let global = Global { config: Some(config), ..Global::default() };
+        let configs = Configs::load(&global, folder.path(), Ports::Free).unwrap();
+        configs.with_snapshots(&global, folder.path(), artifacts).unwrap()
+    };
+    assert!(load("", None).snapshots.is_none());
+    let configs = load("[snapshot-writer]\nformats = [\"csv\"]\n", None);
+    let snapshots = configs.snapshots.clone().unwrap();
+    assert_eq!(snapshots.artifact_dir, folder.path().join("artifacts"));
+    assert_eq!(snapshots.checkpoint.dir, folder.path().join("checkpoints"));
+    assert_eq!(configs.live_engine.checkpoint_dir, snapshots.checkpoint.dir);
+    assert!(configs.to_toml().unwrap().contains("[snapshot-writer]\n"));
+    let elsewhere = load("[snapshot-writer]\nartifact_dir = \"a\"\n", Some("b".as_ref())).snapshots.unwrap();
+    assert_eq!(elsewhere.artifact_dir, std::path::Path::new("b"));
+}

@@ -65,3 +65,32 @@ fn a_dropped_endpoint_frees_its_port_even_while_a_peer_stays_connected() {
     drop(admin);
     assert!(TcpListener::bind(address).is_ok());
 }
+
+fn post(admin: &Admin, path: &str, header: &str) -> String {
+    let mut stream = TcpStream::connect(admin.address()).unwrap();
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: test\r\n{header}Connection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn an_action_is_done_by_the_service_and_by_no_page_of_a_browser() {
+    let admin = Admin::start("127.0.0.1:0", Some("acting"), "1", Shutdown::new()).unwrap();
+    let unknown = post(&admin, "/actions/jump", "x-gapless: 1\r\n");
+    assert!(unknown.starts_with("HTTP/1.1 404"), "{unknown}");
+    let jump = crate::action("acting", "jump");
+    let service = std::thread::spawn(move || {
+        jump.asks().recv().unwrap().answer(Ok(json!({ "height": 3 })));
+        jump.asks().recv().unwrap().answer(Err("too tired".into()));
+    });
+    assert!(post(&admin, "/actions/jump", "").starts_with("HTTP/1.1 403"));
+    assert!(fetch(&admin, "/actions/jump").starts_with("HTTP/1.1 405"));
+    let done = post(&admin, "/actions/jump", "x-gapless: 1\r\n");
+    assert!(done.starts_with("HTTP/1.1 200") && done.contains("{\"height\":3}"), "{done}");
+    let failed = post(&admin, "/actions/jump", "x-gapless: 1\r\n");
+    assert!(failed.starts_with("HTTP/1.1 500") && failed.contains("too tired"), "{failed}");
+    service.join().unwrap();
+    let gone = post(&admin, "/actions/jump", "x-gapless: 1\r\n");
+    assert!(gone.starts_with("HTTP/1.1 404"), "withdrawn with its service: {gone}");
+}

@@ -17,6 +17,8 @@ pub(crate) struct FileLayer {
     text: String,
     section: String,
     pub(crate) table: Table,
+    /// Whether the file has that table at all.
+    pub(crate) is_present: bool,
 }
 
 /// Reads the table `service` of the file asked for, or of the default file if there is one.
@@ -39,7 +41,8 @@ impl FileLayer {
             line: line_at(&text, e.span().map_or(0, |span| span.start)),
             message: e.message().trim().to_owned(),
         })?;
-        let mut file = FileLayer { path, text, section: service.to_owned(), table: Table::new() };
+        let section = service.to_owned();
+        let mut file = FileLayer { path, text, section, table: Table::new(), is_present: false };
         let complaints: Vec<Complaint> = root
             .iter()
             .filter(|(name, value)| !SECTIONS.contains(&name.as_str()) || !value.is_table())
@@ -50,6 +53,7 @@ impl FileLayer {
         }
         if let Some(Value::Table(table)) = root.get(service) {
             file.table = table.clone();
+            file.is_present = true;
         }
         Ok(file)
     }

@@ -1,0 +1,146 @@
+//! Opening a folder of artifacts after whatever happened to the process before, and removing one.
+
+use super::{Complete, Shelf, ShelfSettings};
+use crate::artifact::Artifact;
+use crate::error::Error;
+use crate::manifest::{MANIFEST, Manifest, State};
+use crate::name::{DAMAGED, NEW, REMOVING};
+use crate::retired::Retired;
+use gapless_disk::{Disk, RealDisk, is_leftover};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Held while a process writes artifacts there.
+const LOCK: &str = ".lock";
+
+impl Shelf {
+    /// Opens or makes the folder, and removes what a killed writer left.
+    ///
+    /// # Errors
+    /// [`Error::Owned`] when another process writes there; [`Error::Write`]; [`Error::Damaged`].
+    pub(crate) fn open(settings: ShelfSettings) -> Result<Shelf, Error> {
+        let base = settings.folder.clone();
+        let io = |e| Error::write(&base, e);
+        std::fs::create_dir_all(&base).map_err(io)?;
+        let lock = RealDisk.lock(&base.join(LOCK)).map_err(io)?;
+        let lock = lock.ok_or_else(|| Error::Owned { path: base.clone() })?;
+        for name in RealDisk.list(&base).map_err(io)?.into_iter().filter(|name| is_leftover(name)) {
+            std::fs::remove_file(base.join(name)).map_err(io)?;
+        }
+        let retired = Retired::load(&base)?;
+        let mut shelf = Shelf {
+            settings,
+            live: Vec::new(),
+            complete: Vec::new(),
+            stands: HashMap::new(),
+            retired,
+            next_retention: None,
+            superseded: HashMap::new(),
+            _lock: lock,
+        };
+        for (topic, stand) in shelf.retired.stands() {
+            if let Ok(key) = topic.parse() {
+                shelf.stands.insert(key, stand);
+            }
+        }
+        let mut found = shelf.manifests()?;
+        // The newest of a stream says where it stands.
+        found.sort_by_key(|(manifest, _)| manifest.number);
+        for (manifest, folder) in found {
+            for record in &manifest.streams {
+                if let Some(key) = record.key() {
+                    shelf.stands.insert(key, record.stand());
+                }
+            }
+            match manifest.state {
+                State::Complete => shelf.complete.push(Complete {
+                    name: manifest.name.clone(),
+                    number: manifest.number,
+                    completed_at: manifest.completed_at.clone().unwrap_or_default(),
+                    bytes: manifest.file_bytes(),
+                    folder,
+                }),
+                State::Live => shelf.live.push(Artifact::open(&folder, manifest)),
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// Every manifest below the folder, with its own.
+    fn manifests(&self) -> Result<Vec<(Manifest, std::path::PathBuf)>, Error> {
+        let base = &self.settings.folder;
+        let io = |e| Error::write(base, e);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(base).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let (folder, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if !entry.file_type().map_err(io)?.is_dir() || name.starts_with(DAMAGED) {
+                continue;
+            }
+            if name.starts_with(NEW) || name.starts_with(REMOVING) {
+                tracing::info!(folder = %folder.display(), "removing what an earlier run left unfinished");
+                std::fs::remove_dir_all(&folder).map_err(io)?;
+                continue;
+            }
+            let Ok(bytes) = std::fs::read(folder.join(MANIFEST)) else {
+                tracing::warn!(folder = %folder.display(), "no artifact: it has no manifest and is let be");
+                continue;
+            };
+            match Manifest::parse(&bytes) {
+                Ok(manifest) if manifest.group == self.settings.group => found.push((manifest, folder)),
+                Ok(manifest) => return Err(regrouped(&folder, &manifest)),
+                Err(reason) => put_aside(base, &name, &reason)?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes a complete artifact; where its streams stood is written down first.
+    pub(super) fn remove(&mut self, folder: &Path) -> Result<(), Error> {
+        let base = self.settings.folder.clone();
+        let path = folder.join(MANIFEST);
+        let bytes = std::fs::read(&path).map_err(|e| Error::write(&path, e))?;
+        match Manifest::parse(&bytes) {
+            Ok(manifest) => {
+                self.retired.add(&manifest);
+                self.retired.save(&base)?;
+            }
+            Err(reason) => {
+                tracing::error!(folder = %folder.display(), reason, "a damaged artifact is removed")
+            }
+        }
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let going = base.join(format!("{REMOVING}{name}"));
+        let removed = std::fs::rename(folder, &going)
+            .and_then(|()| RealDisk.sync_dir(&base))
+            .and_then(|()| std::fs::remove_dir_all(&going));
+        removed.map_err(|e| Error::write(folder, e))?;
+        tracing::info!(artifact = %folder.display(), "artifact removed by retention");
+        Ok(())
+    }
+}
+
+/// A folder's artifacts are all of one group: two cursors of one stream would contradict each other.
+fn regrouped(folder: &Path, manifest: &Manifest) -> Error {
+    let was = format!("{:?}", manifest.group).to_lowercase();
+    Error::Config(format!(
+        "{} was written with group = \"{was}\": keep that, or choose another artifact_dir",
+        folder.display()
+    ))
+}
+
+/// Without its manifest an artifact says nothing; its rows come again from backfill, into a new one.
+fn put_aside(base: &Path, name: &str, reason: &str) -> Result<(), Error> {
+    let folder = base.join(name);
+    let mut aside = base.join(format!("{DAMAGED}{name}"));
+    let mut count = 1;
+    while aside.exists() {
+        count += 1;
+        aside = base.join(format!("{DAMAGED}{name}.{count}"));
+    }
+    tracing::error!(folder = %folder.display(), reason, aside = %aside.display(),
+        "a manifest is damaged: its folder is put aside, and its rows are written anew");
+    std::fs::rename(&folder, &aside)
+        .and_then(|()| RealDisk.sync_dir(base))
+        .map_err(|e| Error::write(&folder, e))
+}
