@@ -1,8 +1,9 @@
 //! Answers on the state socket.
 
 use crate::engine::Engine;
+use crate::shelf::Shelf;
 use crate::state::PageEntry;
-use gapless_model::{Batch, Digest, Epoch, Rows, Seq, UnixNanos, Watermark};
+use gapless_model::{Batch, Digest, Epoch, MonoTime, Rows, Seq, UnixNanos, Watermark};
 use gapless_wire::{
     Bytes, ErrorCode, ErrorResponse, Health, Limits, Message, PageRequest, StateResponse, StreamState,
     decode, encode_message, peek_correlation_id,
@@ -18,17 +19,24 @@ const NOT_READY_RETRY_MS: u32 = 500;
 const BUSY_RETRY_MS: u32 = 200;
 
 /// The answer to one request; the second value tells whether it could be read.
-pub(crate) fn answer(engine: &Engine, request: &[u8]) -> (Vec<u8>, bool) {
+pub(crate) fn answer(engine: &Engine, shelf: &mut Shelf, request: &[u8], now: MonoTime) -> (Vec<u8>, bool) {
     match decode(request, &Limits::request()) {
         Ok(envelope) => {
             let message = match envelope.message {
                 Message::StateRequest(page) if engine.is_live() => state(engine, &page),
-                Message::StateRequest(_) => not_ready(),
+                Message::CheckpointRequest(asked) if engine.is_live() => {
+                    shelf.answer(engine, &asked, now).map_or_else(Message::Error, Message::CheckpointResponse)
+                }
+                Message::StateRequest(_) | Message::CheckpointRequest(_) => not_ready(),
                 Message::HealthRequest => Message::HealthResponse(Health {
                     ok: engine.is_live(),
                     message: if engine.is_live() { "live" } else { "reading the journal" }.into(),
                 }),
-                _ => error(ErrorCode::MALFORMED, "this socket answers StateRequest and HealthRequest", 0),
+                _ => error(
+                    ErrorCode::MALFORMED,
+                    "this socket answers StateRequest, CheckpointRequest and HealthRequest",
+                    0,
+                ),
             };
             (encode_message(&message, &envelope.correlation_id), true)
         }

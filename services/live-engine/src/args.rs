@@ -26,6 +26,9 @@ pub struct Args {
     /// Where to bind state requests [default: tcp://127.0.0.1:5558]
     #[arg(long, value_name = "ENDPOINT")]
     pub state: Option<String>,
+    /// Folder of the checkpoints to begin from; "" for none [default: none]
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint_dir: Option<String>,
     /// Rows kept per stream for state requests [default: 300]
     #[arg(long, value_name = "ROWS")]
     pub window_rows: Option<u32>,
@@ -44,6 +47,7 @@ impl Arguments for Args {
             ("ingest", text(&self.ingest)),
             ("live", text(&self.live)),
             ("state", text(&self.state)),
+            ("checkpoint_dir", text(&self.checkpoint_dir)),
             ("window_rows", self.window_rows.map(|rows| Value::from(i64::from(rows)))),
         ])
     }

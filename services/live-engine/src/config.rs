@@ -4,6 +4,7 @@ use crate::derive::{Rule, RuleText, check_rules};
 use gapless_service_kit::{ByteSize, Invalid, Validate};
 use gapless_transport::Endpoint;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The longest window: the most rows of one batch, which a window is sent as.
 const MAX_WINDOW_ROWS: usize = gapless_model::MAX_ROWS_PER_BATCH;
@@ -24,6 +25,9 @@ pub struct Config {
     pub state: String,
     /// The name under which the journal keeps what the engine has not read.
     pub follower_id: String,
+    /// Folder of the checkpoints that the snapshot writer makes; empty: none, the journal is read from its
+    /// beginning at each start.
+    pub checkpoint_dir: PathBuf,
     /// Rows kept per stream for state requests: 300 are what a chart shows at first.
     pub window_rows: usize,
     /// The most streams; records of further ones are published nowhere, and that is an error.
@@ -47,6 +51,7 @@ impl Default for Config {
             live: "tcp://127.0.0.1:5556".into(),
             state: "tcp://127.0.0.1:5558".into(),
             follower_id: "live-engine".into(),
+            checkpoint_dir: PathBuf::new(),
             window_rows: 300,
             max_streams: 100_000,
             send_limit: 1000,

@@ -9,6 +9,8 @@
 //! [`Engine::freeze`] gives the whole state after one record, [`Engine::restore`] takes it back: then the records
 //! after it give the same engine as all records do.
 //!
+//! Where to begin anew after a rewind is a [`Restart`]'s to say.
+//!
 //! Nothing here has a socket, a thread, a file or a clock; time comes in as a value.
 //!
 //! ```
@@ -24,4 +26,5 @@ pub use crate::checkpoint::{Frozen, RestoreError};
 pub use crate::derive::{Deriver, Forming, Rule, RuleError, RuleText};
 pub use crate::engine::{Engine, Folded, Limits};
 pub use crate::outbox::{Outbox, Outcome, PRODUCER_ID, Reply, Send};
+pub use crate::restart::Restart;
 pub use crate::state::{Mismatch, State, StreamIndex, StreamState};

@@ -86,6 +86,14 @@ impl Engine {
         &mut self.outbox
     }
 
+    /// The record that history ends with, as far as it is known; [`Position::NONE`] else, and once live.
+    pub fn reading_until(&self) -> Position {
+        match self.phase {
+            Phase::Reading { until: Some(until) } => until,
+            Phase::Reading { until: None } | Phase::Live => Position::NONE,
+        }
+    }
+
     /// Whether records are published.
     pub fn is_live(&self) -> bool {
         self.phase == Phase::Live

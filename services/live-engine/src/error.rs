@@ -15,6 +15,9 @@ pub enum Error {
     /// The follower's thread ended; its log line says why.
     #[error("the journal's follower ended: see its log line before this one")]
     FollowerEnded,
+    /// The folder of the checkpoints cannot be used; mostly a path to correct.
+    #[error("checkpoint_dir: {0}")]
+    Checkpoints(#[from] gapless_checkpoint::FolderError),
     /// The configuration was not checked before it was used.
     #[error("{0}")]
     Config(String),

@@ -7,7 +7,8 @@
 //!
 //! # Invariants
 //! - A record is published only after it came from the journal, byte for byte as it is stored there.
-//! - State is a fold of the journal from its beginning; after a rewind it is read again, never patched.
+//! - State is a fold of the journal from its beginning, or from a checkpoint that is one; after a rewind
+//!   it is read again from there, never patched.
 //! - Publishing waits for no subscriber, no state request and no derived row.
 //! - Derived bars depend on the rows of their source alone: a second run gives the same ones.
 //!
@@ -31,8 +32,12 @@ mod derive;
 mod engine;
 mod error;
 mod feed;
+mod history;
 mod meters;
 mod outbox;
+mod reading;
+mod restart;
+mod shelf;
 mod shell;
 mod state;
 mod window;

@@ -9,8 +9,12 @@ use crate::derive::Rule;
 use crate::engine::{Engine, Limits};
 use crate::error::Error;
 use crate::feed::Feed;
+use crate::history::History;
 use crate::meters::{Meters, SERVICE};
 use crate::outbox::{Outcome, Reply};
+use crate::reading::Reading;
+use crate::restart::Restart;
+use crate::shelf::Shelf;
 use crossbeam_channel::{Select, TryRecvError};
 use gapless_follow::{Clock, JournalFollower, JournalSettings, Progress};
 use gapless_model::{MonoTime, Position};
@@ -70,7 +74,10 @@ struct Shell {
     config: Config,
     rules: Vec<Rule>,
     context: Context,
+    history: History,
     engine: Engine,
+    reading: Reading,
+    shelf: Shelf,
     feed: Feed,
     follower: JournalFollower,
     server: RouterServer,
@@ -83,6 +90,8 @@ struct Shell {
     caught_up: Condition,
     /// Whether every record proved itself.
     proven: Condition,
+    /// Whether no record was lost since the state that was begun from.
+    whole: Condition,
     progress: Option<Progress>,
     router_counts: RouterCounts,
     next_meters: MonoTime,
@@ -112,18 +121,27 @@ impl Shell {
         let server = RouterServer::bind(&context, &config.state, serving, hooks)?;
         let proven = condition(SERVICE, "digests-equal", "");
         proven.holds();
+        let whole = condition(SERVICE, "history-whole", "");
+        whole.holds();
+        let clock = Clock::start();
+        let history = History::open(&config.checkpoint_dir)?;
+        let (engine, begin) = history.begin(&limits(&config), &rules, Restart::Fresh, None);
         let shell = Shell {
-            engine: Engine::new(&limits(&config), &rules, None),
+            history,
+            reading: Reading::new(engine.state.position(), clock.now()),
+            engine,
+            shelf: Shelf::default(),
             feed: Feed::new(publisher, meters.clone()),
-            follower: follow(&config, &context)?,
+            follower: follow(&config, &context, begin)?,
             server,
             courier: Courier::start(&context, &config.ingest)?,
             shutdown,
-            clock: Clock::start(),
+            clock,
             meters,
             live_address,
             caught_up: condition(SERVICE, "journal-read", "reading the journal"),
             proven,
+            whole,
             progress: None,
             router_counts: RouterCounts::default(),
             next_meters: MonoTime(0),
@@ -247,7 +265,8 @@ impl Shell {
     fn answer_requests(&mut self) -> bool {
         for _ in 0..REQUESTS_PER_TURN {
             let Ok(request) = self.server.requests().try_recv() else { return false };
-            let (reply, well_formed) = answer::answer(&self.engine, &request.body);
+            let now = self.now();
+            let (reply, well_formed) = answer::answer(&self.engine, &mut self.shelf, &request.body, now);
             if !well_formed {
                 self.meters.malformed.increment(1);
             }
@@ -268,6 +287,8 @@ impl Shell {
 
     fn measure(&mut self) {
         self.acknowledge();
+        self.tell_how_far();
+        self.shelf.expire(self.now());
         self.meters.streams.set(self.engine.state.len() as f64);
         self.meters.late_rows.absolute(self.engine.deriver.late_rows());
         self.meters.outbox.set(self.engine.outbox.len() as f64);
@@ -285,12 +306,12 @@ fn limits(config: &Config) -> Limits {
     Limits { window_rows: config.window_rows, max_streams: config.max_streams }
 }
 
-/// The journal is read from its beginning: state lives in memory only.
-fn follow(config: &Config, context: &Context) -> Result<JournalFollower, Error> {
+/// The journal from where the state ends that was begun from.
+fn follow(config: &Config, context: &Context, begin: Begin) -> Result<JournalFollower, Error> {
     let settings = JournalSettings {
         follower_id: config.follower_id.clone(),
         context: Some(context.clone()),
-        ..JournalSettings::new(&config.journal_live, &config.journal_replay, Begin::Earliest)
+        ..JournalSettings::new(&config.journal_live, &config.journal_replay, begin)
     };
     Ok(JournalFollower::start(settings)?)
 }

@@ -1,11 +1,13 @@
 //! What the journal's follower tells, and what the shell does about it.
 
 use super::{Shell, follow, limits};
-use crate::engine::{Engine, Folded};
+use crate::engine::Folded;
 use crate::error::Error;
+use crate::reading::Reading;
+use crate::restart::Restart;
 use gapless_follow::JournalEvent;
-use gapless_model::{Batch, Position};
-use gapless_protocol::{Event, Health, Source};
+use gapless_model::{Batch, Position, SeqRange};
+use gapless_protocol::{Event, Health, Source, TruncateReason};
 use gapless_wire::JournalRecord;
 
 impl Shell {
@@ -14,6 +16,7 @@ impl Shell {
         match event {
             JournalEvent::Record { record, batch, source, .. } => self.record(record, &batch, source)?,
             JournalEvent::Watermark { epoch, earliest, latest } => {
+                self.reading.skip(Position(earliest.0.saturating_sub(1)));
                 self.engine.handle_watermark(epoch, earliest, latest);
             }
             JournalEvent::Event(event) => self.handle_log_event(event)?,
@@ -55,19 +58,17 @@ impl Shell {
     }
 
     fn handle_log_event(&mut self, event: Event) -> Result<(), Error> {
+        if let Some(restart) = Restart::of(&event) {
+            self.restart(restart)?;
+        }
         match event {
             Event::Rewind { from, to, keep } => {
-                tracing::warn!(%from, %to, keep = keep.0, "the journal lost acknowledged records: reading it again");
-                self.restart()?;
+                tracing::warn!(%from, %to, keep = keep.0, "the journal lost acknowledged records: read again");
             }
             Event::Reset { from, to } => {
-                tracing::warn!(%from, %to, "the journal is another one: reading it from its beginning");
-                self.restart()?;
+                tracing::warn!(%from, %to, "the journal is another one: read again");
             }
-            Event::Truncated { range, .. } => {
-                tracing::warn!(%range, "the journal retired records before they were read");
-                self.engine.handle_truncated(Position(range.last().0));
-            }
+            Event::Truncated { range, reason, .. } => self.truncated(range, reason),
             Event::CaughtUp { .. } => self.engine.handle_caught_up(),
             Event::Health(health) => self.handle_health(health),
             Event::GapOpened(gap) => {
@@ -93,15 +94,49 @@ impl Shell {
         }
     }
 
-    /// State is never patched: it is read again from the journal's beginning, in silence.
-    fn restart(&mut self) -> Result<(), Error> {
+    /// State is never patched: it is read again in silence, from a checkpoint before what was lost or from
+    /// the journal's beginning.
+    fn restart(&mut self, why: Restart) -> Result<(), Error> {
         self.meters.rewinds.increment(1);
         self.caught_up.fails("reading the journal again");
-        self.engine = Engine::new(&limits(&self.config), &self.rules, Some(&self.engine));
+        self.whole.holds();
+        let limits = limits(&self.config);
+        let (engine, begin) = self.history.begin(&limits, &self.rules, why, Some(&self.engine));
+        self.reading = Reading::new(engine.state.position(), self.now());
+        self.engine = engine;
+        self.shelf.clear();
         self.feed.reset();
         self.progress = None;
-        self.follower = follow(&self.config, &self.context)?;
+        self.follower = follow(&self.config, &self.context, begin)?;
         Ok(())
+    }
+
+    /// Records will not come. Before the first one they are history that others dealt with; after it, the
+    /// state and the bars lack them, and the engine says so.
+    fn truncated(&mut self, range: SeqRange, reason: TruncateReason) {
+        let after = self.engine.state.position();
+        self.engine.handle_truncated(Position(range.last().0));
+        if after == Position::NONE {
+            tracing::warn!(%range, ?reason, "the journal retired records before they were read");
+            return;
+        }
+        tracing::error!(%range, ?reason, %after, "records of the journal are lost: state and bars lack their rows");
+        let from = "restart from a newer checkpoint, or check the journal";
+        self.whole.fails(format!("records {range} are lost ({reason:?}): state lacks their rows; {from}"));
+    }
+
+    /// An engine that reads history says each second how far it is.
+    pub(super) fn tell_how_far(&mut self) {
+        let (position, until) = (self.engine.state.position(), self.engine.reading_until());
+        let Some(far) = self.reading.poll(position, until, self.now()) else { return };
+        tracing::info!(
+            position = far.position.0,
+            until = far.until.0,
+            percent = far.percent,
+            records_per_s = far.records_per_s,
+            "reading the journal"
+        );
+        self.caught_up.fails(far.to_string());
     }
 
     fn go_live(&mut self) {

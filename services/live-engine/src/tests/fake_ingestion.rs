@@ -32,6 +32,8 @@ struct Journal {
     silent: u32,
     /// What the engine acknowledged.
     acknowledged: Position,
+    /// The oldest record that was asked for since this was looked at last.
+    read_from: Option<Position>,
 }
 
 pub(super) struct FakeIngestion {
@@ -52,6 +54,7 @@ impl FakeIngestion {
             busy: 0,
             silent: 0,
             acknowledged: Position::NONE,
+            read_from: None,
         }));
         let asked = Arc::new(Condvar::new());
         let servers = (0..2).map(|_| serve(&context, &journal, &asked)).collect();
@@ -85,6 +88,11 @@ impl FakeIngestion {
     /// What the engine acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
         self.journal.lock().unwrap().acknowledged.0
+    }
+
+    /// The oldest record that the engine asked for since this was asked last.
+    pub(super) fn read_from(&self) -> Option<u64> {
+        self.journal.lock().unwrap().read_from.take().map(|position| position.0)
     }
 
     /// Waits until the engine has acknowledged the records up to `position`.
@@ -212,6 +220,7 @@ impl Journal {
                 Message::JournalStatusResponse(self.status())
             }
             Message::JournalReadRequest(asked) => {
+                self.read_from = Some(self.read_from.map_or(asked.from, |from| from.min(asked.from)));
                 let records = self.records.iter().skip(asked.from.0 as usize - 1).take(50).cloned();
                 let status = self.status();
                 Message::JournalReadResponse(JournalReadResponse {

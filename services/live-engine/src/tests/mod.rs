@@ -1,3 +1,4 @@
+mod checkpoints;
 mod fake_ingestion;
 mod live;
 mod state_requests;
@@ -8,6 +9,7 @@ use gapless_model::{Batch, Candle, Flags, Kind, Rows, StreamKey, UnixMillis};
 use gapless_service_kit::Shutdown;
 use gapless_transport::{Context, Requester, RequesterSettings, Sent, Subscriber, SubscriberSettings};
 use gapless_wire::{Limits, Message, decode, encode_message};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -41,6 +43,11 @@ struct Running {
 
 impl Running {
     fn start(ingestion: &FakeIngestion) -> Running {
+        Running::start_at(ingestion, Path::new(""))
+    }
+
+    /// One that begins from the checkpoints in `dir`.
+    fn start_at(ingestion: &FakeIngestion, dir: &Path) -> Running {
         let derive = RuleText { prefix: "candles.".into(), from: "1m".into(), to: vec!["5m".into()] };
         let addresses = ingestion.addresses();
         Running::with(Config {
@@ -50,6 +57,7 @@ impl Running {
             live: ANY.into(),
             state: ANY.into(),
             derive: vec![derive],
+            checkpoint_dir: dir.into(),
             ..Config::default()
         })
     }
