@@ -88,6 +88,14 @@ pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
     }
 }
 
+/// The most characters of a reason: a damaged file may hold anything, and a parser repeats it.
+const MAX_REASON_CHARS: usize = 300;
+
 pub(crate) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> JournalError {
-    JournalError::Damaged { file: file.to_path_buf(), offset, reason: reason.into() }
+    let mut reason = reason.into();
+    if let Some((end, _)) = reason.char_indices().nth(MAX_REASON_CHARS) {
+        reason.truncate(end);
+        reason.push_str("...");
+    }
+    JournalError::Damaged { file: file.to_path_buf(), offset, reason }
 }
