@@ -159,6 +159,7 @@ impl<T> Coordinator<T> {
             Input::Failed { request, failure } => self.handle_failed(request, failure),
             Input::Queued { request } => self.hold(request, true),
             Input::Sent { request } => self.hold(request, false),
+            Input::ReplayBack => self.hurry(),
             Input::LinkUp => self.liveness.link(true),
             Input::LinkDown => self.liveness.link(false),
         }

@@ -57,6 +57,9 @@ pub enum Input<T> {
         /// Which request.
         request: RequestId,
     },
+    /// The replay side can be reached again after it could not for a while: what waits is asked soon,
+    /// rather than when its growing pause is over.
+    ReplayBack,
     /// The live socket has a connection, as a socket monitor tells.
     LinkUp,
     /// The live socket has lost its connection.

@@ -14,6 +14,10 @@ use crate::{Failure, RequestId, Settings, TruncateReason};
 use gapless_model::{MonoTime, SeqRange};
 use std::time::Duration;
 
+/// The longest wait for a server that answers but does not have the rows yet. A second, as often as the live
+/// feed itself tells how far it is: the answer is cheap, and the rows come at any moment.
+const NOT_YET_WAIT: Duration = Duration::from_secs(1);
+
 /// How a request went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -112,7 +116,10 @@ impl ReplayScheduler {
                 (self.strikes, self.halvings) = (0, 0);
                 Verdict::Continue
             }
-            Answer::NotYet => self.wait(now, Duration::ZERO),
+            Answer::NotYet => {
+                self.slot.back_off_within(now, NOT_YET_WAIT);
+                Verdict::Continue
+            }
             Answer::NotServed => self.strike(TruncateReason::NotServed, now),
             Answer::Failed(failure) => self.settle_failure(failure, now),
         }
@@ -122,6 +129,11 @@ impl ReplayScheduler {
     pub(crate) fn forgive(&mut self) {
         self.slot.succeed();
         (self.strikes, self.halvings) = (0, 0);
+    }
+
+    /// The reason to wait is gone: see [`RequestSlot::hurry`].
+    pub(crate) fn hurry(&mut self, now: MonoTime) {
+        self.slot.hurry(now);
     }
 
     /// When something is to be done.

@@ -105,6 +105,24 @@ impl<P> RequestSlot<P> {
         self.backoff.succeed();
     }
 
+    /// The last request failed in a way that passes soon: waits, but no longer than `most`.
+    pub(crate) fn back_off_within(&mut self, now: MonoTime, most: Duration) {
+        let wait = self.backoff.fail(Duration::ZERO).min(most);
+        self.state = State::Idle(now.after(wait));
+    }
+
+    /// The reason to wait is gone: the next request waits no longer than after a first failure.
+    pub(crate) fn hurry(&mut self, now: MonoTime) {
+        self.backoff.succeed();
+        if let State::Idle(not_before) = self.state
+            && not_before > now
+        {
+            let soon = now.after(self.backoff.fail(Duration::ZERO));
+            self.backoff.succeed();
+            self.state = State::Idle(not_before.min(soon));
+        }
+    }
+
     /// When something is to be done: the deadline, or, when another request is wanted, its time.
     pub(crate) fn deadline(&self, is_wanted: bool) -> Option<MonoTime> {
         match self.state {

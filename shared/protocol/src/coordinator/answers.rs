@@ -84,7 +84,11 @@ impl<T> Coordinator<T> {
             return;
         }
         let status = plausible(status);
+        let before = self.tracker.applied();
         let is_current = self.take_rows(&status, chunks);
+        if asked.is_none() && self.tracker.applied() > before {
+            self.replay.hurry(self.now);
+        }
         if let Some(asked) = asked {
             let answer = self.judge(&status, asked, is_current);
             let known = SeqRange::new(Seq::NONE, status.latest.max(asked.start()).next());

@@ -54,6 +54,8 @@ impl<T> Coordinator<T> {
         self.tracker.turn(EpochView::new(epoch), applied);
         self.floor = applied;
         self.phase = phase;
+        // A replay side that did not know the log until now knows it soon.
+        self.status.hurry(self.now);
     }
 
     /// What a live statement about an epoch means here: returns up to which row it holds, `None` when

@@ -77,6 +77,12 @@ impl<T> Coordinator<T> {
         self.replay.hold(request, self.now, is_held);
     }
 
+    /// The replay side is back.
+    pub(super) fn hurry(&mut self) {
+        self.status.hurry(self.now);
+        self.replay.hurry(self.now);
+    }
+
     fn note_expired(&mut self, request: RequestId) {
         self.counts.requests_failed += 1;
         self.outputs.push_back(Output::Abandon { request });

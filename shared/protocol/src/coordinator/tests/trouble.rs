@@ -259,3 +259,71 @@ fn a_server_that_refuses_even_its_status_refuses_the_rows() {
     assert_eq!(did[0], truncated(11, 14, TruncateReason::Refused { code: 403 }));
     assert!(did.contains(&Did::Live(15, 15)));
 }
+
+/// A follower whose pauses have grown to many seconds.
+fn long_silent() -> Rig {
+    let mut rig = gap_at_11();
+    for _ in 0..12 {
+        rig.fail_replay(Failure::NoReply);
+        while !rig.until_something().contains(&Did::Ask(11, 14)) {}
+    }
+    rig.fail_replay(Failure::NoReply);
+    rig
+}
+
+fn wait_for_the_next_question(rig: &mut Rig) -> u128 {
+    let start = rig.now;
+    while !rig.until_something().contains(&Did::Ask(11, 14)) {}
+    rig.now.since(start).as_millis()
+}
+
+#[test]
+fn a_replay_side_that_is_back_is_asked_soon_however_long_it_was_away() {
+    assert!(wait_for_the_next_question(&mut long_silent()) >= 4_500, "by itself it waits long");
+    let mut rig = long_silent();
+    rig.input(Input::ReplayBack);
+    let waited = wait_for_the_next_question(&mut rig);
+    assert!(waited <= 100, "{waited} ms");
+}
+
+#[test]
+fn a_late_answer_with_rows_ends_a_long_pause() {
+    let mut rig = long_silent();
+    let late = rig.replay_request;
+    let (status, chunks) = (status(&[(EPOCH, 1)], 1, 15), vec![chunk(EPOCH, 11, 12)]);
+    let served = range(11, 12);
+    rig.input(Input::Replayed { request: late, status, served, chunks, has_more: true });
+    let start = rig.now;
+    while !rig.until_something().contains(&Did::Ask(13, 14)) {}
+    let waited = rig.now.since(start).as_millis();
+    assert!(waited <= 100, "{waited} ms");
+}
+
+#[test]
+fn a_server_that_answers_not_yet_is_asked_at_least_once_a_second() {
+    let mut rig = gap_at_11();
+    for _ in 0..20 {
+        rig.answer_rows(status(&[(EPOCH, 1)], 1, 10), vec![]);
+        let start = rig.now;
+        rig.heartbeat(EPOCH, 16);
+        while !rig.until_something().contains(&Did::Ask(11, 14)) {}
+        let waited = rig.now.since(start);
+        assert!(waited <= Duration::from_secs(1), "{waited:?}");
+    }
+}
+
+#[test]
+fn the_first_rows_of_a_log_that_was_unknown_are_asked_about_soon() {
+    let mut rig = Rig::new(Begin::Earliest);
+    rig.did();
+    for _ in 0..10 {
+        rig.input(Input::Failed { request: rig.status_request, failure: Failure::UnknownLog });
+        while !rig.until_something().contains(&Did::AskStatus) {}
+    }
+    rig.input(Input::Failed { request: rig.status_request, failure: Failure::UnknownLog });
+    rig.live(4, 4);
+    let start = rig.now;
+    while !rig.until_something().contains(&Did::AskStatus) {}
+    let waited = rig.now.since(start).as_millis();
+    assert!(waited <= 100, "{waited} ms");
+}
