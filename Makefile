@@ -9,7 +9,7 @@ BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gaple
 DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint fmt gen wasm fuzz install clean-cache
+.PHONY: help setup build demo test crash soak lint fmt gen wasm fuzz install clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,14 @@ test: ## everything that must hold: format, lints, unit, property, end-to-end an
 	cargo build --workspace --bins --locked
 	GAPLESS_TESTS_BUILT=1 cargo nextest run --workspace --locked
 	cargo test --doc --quiet --locked $(addprefix -p ,$(DOCUMENTED))
+
+crash: setup ## kill, stop and starve the real services, then compare every row: make crash SECONDS=60 SEED=7
+	cargo build --workspace --bins --locked
+	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-crash --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: setup ## what grows under a steady load with clients that come and go: make soak SECONDS=600
+	cargo build --workspace --bins --locked
+	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-soak --seconds $(or $(SECONDS),600) $(ARGS)
 
 lint: setup ## format check and lints only
 	cargo fmt --all --check

@@ -47,10 +47,24 @@ pub fn http_get(url: &str) -> std::io::Result<Answer> {
 /// # Errors
 /// When nobody answers whole.
 pub fn http(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+    http_within(Duration::from_secs(30), method, url, headers, body)
+}
+
+/// [`http`] by somebody who waits at most `patience` for each part of the answer.
+///
+/// # Errors
+/// When nobody answers whole.
+pub fn http_within(
+    patience: Duration,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(host)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_read_timeout(Some(patience))?;
     let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     for (name, value) in headers {

@@ -27,7 +27,7 @@ mod stack;
 
 pub use eventually::{LATER, SOON, eventually, eventually_some};
 pub use files::{FileCandle, file_candles, folded_ticks};
-pub use http::{Answer, http, http_get};
+pub use http::{Answer, http, http_get, http_within};
 pub use places::{DataDir, binary, repository, shared_data, target_folder};
 pub use process::{Proc, Running};
 pub use relay::Relay;

@@ -14,11 +14,15 @@ pub fn repository() -> PathBuf {
     tests.parent().expect("the tests lie in the repository").to_owned()
 }
 
-/// The folder in which cargo put this test's profile: the programs lie there too.
+/// The folder in which cargo put this test's or program's profile: the programs lie there too.
 pub fn target_folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a running test has a path");
-    let deps = test.parent().expect("a test lies in a folder");
-    deps.parent().expect("a test lies in <profile>/deps").to_owned()
+    let running = std::env::current_exe().expect("a running program has a path");
+    let folder = running.parent().expect("a program lies in a folder");
+    // A test lies in `<profile>/deps`, a program beside the others.
+    if folder.file_name().is_some_and(|name| name == "deps") {
+        return folder.parent().expect("a test lies in <profile>/deps").to_owned();
+    }
+    folder.to_owned()
 }
 
 /// The program `name`, built if need be.

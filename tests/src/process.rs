@@ -163,6 +163,25 @@ impl Running {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
     }
 
+    /// Takes its time away: SIGSTOP.
+    pub fn freeze(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::STOP);
+    }
+
+    /// Lets it go on: SIGCONT.
+    pub fn thaw(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::CONT);
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().expect("a child can be waited for");
+        if status.is_some() {
+            self.join_readers();
+        }
+        status
+    }
+
     /// Kills it as `kill -9` does, and reaps it.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -191,6 +210,11 @@ impl Running {
     /// What it has written to stdout so far, as lines.
     pub fn output(&self) -> Vec<String> {
         self.stdout.lock().unwrap().clone()
+    }
+
+    /// The last line that it has written to stdout.
+    pub fn last_line(&self) -> Option<String> {
+        self.stdout.lock().unwrap().last().cloned()
     }
 
     /// What it has written to stderr so far.

@@ -1,6 +1,6 @@
 //! The three services as processes, and what tests do with them.
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gapless::{Client, Endpoints, StreamKey};
@@ -18,6 +18,8 @@ pub enum Part {
     LiveEngine,
     /// `gapless-backfill`.
     Backfill,
+    /// `gapless-snapshot-writer`; only started when asked for.
+    SnapshotWriter,
 }
 
 /// A running stack on ports of its own, in a folder of its own. Everything ends with it.
@@ -29,6 +31,7 @@ pub struct Stack {
     ingestion: RefCell<Option<Running>>,
     engine: RefCell<Option<Running>>,
     backfill: RefCell<Option<Running>>,
+    snapshot_writer: RefCell<Option<Running>>,
 }
 
 /// What a test wants other than the defaults.
@@ -38,6 +41,8 @@ pub struct Settings {
     pub ingestion: Vec<String>,
     /// The text of a configuration file for all services.
     pub config: String,
+    /// Whether the engine starts from checkpoints, which the snapshot-writer makes.
+    pub checkpoints: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -79,31 +84,60 @@ impl Stack {
             ingestion: RefCell::default(),
             engine: RefCell::default(),
             backfill: RefCell::default(),
+            snapshot_writer: RefCell::default(),
         }
     }
 
     /// Starts one service.
     #[track_caller]
     pub fn start_part(&self, part: Part) {
+        *self.slot(part).borrow_mut() = Some(self.command(part).start());
+    }
+
+    /// One service, about to be started by somebody who keeps the process.
+    pub fn command(&self, part: Part) -> Proc {
         let Ports { ingest, journal_live, journal_replay, live, state, backfill, http } = &self.ports;
         let journal = ["--journal-live", journal_live, "--journal-replay", journal_replay];
         let command = |name: &str| {
             let command = Proc::new(name).arg("--config").arg(self.data.join("gapless.toml"));
             command.args(["--admin", "127.0.0.1:0"]).args(journal)
         };
-        let process = match part {
+        match part {
             Part::Ingestion => command("gapless-ingestion")
                 .args(["--ingest", ingest, "--http", http, "--journal-dir"])
                 .arg(self.data.join("journal"))
                 .args(&self.settings.ingestion),
             Part::LiveEngine => {
-                command("gapless-live-engine").args(["--ingest", ingest, "--live", live, "--state", state])
+                let engine = command("gapless-live-engine");
+                let engine = engine.args(["--ingest", ingest, "--live", live, "--state", state]);
+                if !self.settings.checkpoints {
+                    return engine;
+                }
+                engine.arg("--checkpoint-dir").arg(self.checkpoint_folder())
             }
             Part::Backfill => command("gapless-backfill")
                 .args(["--backfill", backfill, "--archive"])
-                .arg(self.data.join("archive.duckdb")),
-        };
-        *self.slot(part).borrow_mut() = Some(process.start());
+                .arg(self.data.join("archive/archive.duckdb")),
+            Part::SnapshotWriter => {
+                let writer =
+                    Proc::new("gapless-snapshot-writer").args(["--admin", "127.0.0.1:0", "--config"]);
+                let writer =
+                    writer.arg(self.data.join("gapless.toml")).args(["--live", live, "--state", state]);
+                let writer = writer.args(["--backfill", backfill, "--journal-replay", journal_replay]);
+                let writer = writer.arg("--artifact-dir").arg(self.artifact_folder());
+                writer.arg("--checkpoint-dir").arg(self.checkpoint_folder())
+            }
+        }
+    }
+
+    /// Where the snapshot-writer puts its artifacts.
+    pub fn artifact_folder(&self) -> PathBuf {
+        self.data.join("snapshots/artifacts")
+    }
+
+    /// Where the snapshot-writer puts its checkpoints.
+    pub fn checkpoint_folder(&self) -> PathBuf {
+        self.data.join("snapshots/checkpoints")
     }
 
     /// Kills one service as `kill -9` does.
@@ -133,6 +167,7 @@ impl Stack {
             Part::Ingestion => &self.ingestion,
             Part::LiveEngine => &self.engine,
             Part::Backfill => &self.backfill,
+            Part::SnapshotWriter => &self.snapshot_writer,
         }
     }
 

@@ -1,0 +1,8 @@
+//! Clients of the campaigns.
+
+pub(crate) mod follow;
+mod library;
+mod watch;
+
+pub(crate) use library::{Choice, LibraryClient};
+pub(crate) use watch::{Followed, Seen, Watch};

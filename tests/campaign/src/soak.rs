@@ -1,0 +1,47 @@
+//! The soak campaign: a steady load, clients that come and go each second, and nothing that grows.
+
+mod measure;
+mod report;
+mod sample;
+mod slope;
+mod visitor;
+mod world;
+
+pub use report::{MeasureLine, Report};
+pub use slope::Slope;
+
+use anyhow::Result;
+use gapless_service_kit::Shutdown;
+use std::time::Duration;
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Sizes of batches follow from it.
+    pub seed: u64,
+    /// How long it runs; the first fifth is warm-up and not looked at.
+    pub lasts: Duration,
+    /// Batches a second that each producer sends for each of its streams.
+    pub batches_per_second: u32,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan { seed: 1, lasts: Duration::from_secs(600), batches_per_second: 10 }
+    }
+}
+
+impl Plan {
+    /// Pages, windows and retention are full by then.
+    pub(crate) fn warm_up(&self) -> Duration {
+        self.lasts / 5
+    }
+}
+
+/// Runs the soak to its end. A request to shut down ends it early, with what is known then.
+///
+/// # Errors
+/// When it cannot be run: no programs, no ports, no folder. What grows is in [`Report::problems`].
+pub fn run(plan: &Plan, shutdown: &Shutdown) -> Result<Report> {
+    world::World::new(plan)?.run(shutdown)
+}
