@@ -417,6 +417,8 @@ impl Intake {
             tracing::info!(position = at.0, "the journal is read");
         }
         self.is_caught_up = true;
+        // Above the last record, when the journal retired all that it ever had.
+        self.taken = self.taken.max(Position(at.0));
         self.outputs.push_back(Output::Ready);
         self.want_view();
     }

@@ -9,7 +9,7 @@ use crate::hot::{Hot, Tail};
 use crate::plan::Question;
 use crate::served::{Part, Served, serve};
 use crate::shelf::{Shelf, Shelved};
-use gapless_model::{Epoch, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis, Watermark};
+use gapless_model::{Epoch, EpochStart, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis, Watermark};
 use gapless_wire::{DecodeError, Limits, PageRequest, decode_batch};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -197,12 +197,16 @@ fn overlay(archived: Option<StreamStatus>, tail: Option<&Tail>, now: UnixMillis)
     let archived = archived.unwrap_or_else(|| nothing_archived(tail));
     let mut status = StreamStatus { server_time: now, ..archived };
     let mark = &mut status.watermark;
+    let end = mark.latest.next();
     if tail.rows.last() > mark.latest {
         (mark.latest, mark.latest_ts, mark.digest) = (tail.rows.last(), tail.latest_ts, tail.digest);
     }
     for start in &tail.epochs {
         if status.epochs.last().is_none_or(|last| last.epoch < start.epoch) {
-            status.epochs.push(*start);
+            // An epoch that is first seen above a hole may have begun in it.
+            let is_above_hole = !status.epochs.is_empty() && start.first_sequence == tail.rows.start();
+            let first = if is_above_hole { start.first_sequence.min(end) } else { start.first_sequence };
+            status.epochs.push(EpochStart { first_sequence: first, ..*start });
         }
     }
     mark.epoch = status.epochs.last().map_or(Epoch::UNSTATED, |start| start.epoch);

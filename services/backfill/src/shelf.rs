@@ -48,7 +48,7 @@ impl Shelf for ArchiveReader {
     type Error = StoreError;
 
     fn stream(&self, key: &StreamKey) -> Option<Shelved> {
-        self.status(key).map(|status| Shelved { status, holes: Vec::new() })
+        ArchiveReader::stream(self, key).map(|(status, holes)| Shelved { status, holes })
     }
 
     fn directory(&self, prefix: &str, after: &str, limit: usize) -> (Vec<StreamStatus>, bool) {

@@ -227,7 +227,17 @@ impl Writer {
                 archive.reset(*to, is_worth_keeping.then_some(retired.as_path()))
             }
             Write::SkipTo(position) => archive.skip_to(*position),
-            Write::TakeView { streams } => archive.set_histories(streams),
+            Write::TakeView { streams } => {
+                let missing = archive.take_view(streams)?;
+                if missing.rows > 0 {
+                    tracing::warn!(
+                        rows = missing.rows,
+                        streams = missing.streams,
+                        "rows were retired by the journal before they were archived: they are missing for good"
+                    );
+                }
+                Ok(())
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub use app::{
     AppReader, AppStore, BlockDigest, Change, Committed, Cursor, GapLine, GapState, StoredDigest, TextTable,
 };
 pub use archive::{
-    Appended, Archive, ArchiveReader, Page, RangeCheck, Retained, Retention, SEAL_ROWS, Sealer,
+    Appended, Archive, ArchiveReader, Missing, Page, RangeCheck, Retained, Retention, SEAL_ROWS, Sealer,
 };
 pub use database::Options;
 pub use error::StoreError;

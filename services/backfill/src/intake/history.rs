@@ -18,6 +18,8 @@ impl Intake {
     /// The journal's view of every stream.
     pub(super) fn handle_streams(&mut self, status: JournalStatusResponse) {
         match std::mem::replace(&mut self.phase, Phase::Following) {
+            // One of another epoch speaks of rows that are not those here: its own watermark asks anew.
+            Phase::Following if status.epoch != self.journal_epoch => {}
             Phase::Following => {
                 self.view = Some(status);
                 self.take_view_in_turn();
@@ -54,11 +56,13 @@ impl Intake {
         self.outputs.push_back(Output::Behind { reason });
         self.pending.keep_to(keep);
         self.hot.write(|hot| hot.clear(self.position));
-        let (from, keep, held) = match std::mem::replace(&mut self.phase, Phase::Following) {
-            Phase::Following => (from, keep, Held::default()),
-            Phase::Rewinding { from, keep: before, held, .. } => (from, keep.min(before), held),
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Following) {
+            Phase::Following => Phase::Rewinding { from, to, keep, held: Held::default() },
+            // The archive goes back as far as either says; what is held came after the first.
+            Phase::Rewinding { from, keep: before, held, .. } => {
+                Phase::Rewinding { from, to, keep: keep.min(before), held: held.keep_to(keep) }
+            }
         };
-        self.phase = Phase::Rewinding { from, to, keep, held: held.keep_to(keep) };
         self.outputs.push_back(Output::RequestStreams);
     }
 

@@ -1,1 +1,341 @@
+use super::pending::{HELD_EVENTS, PENDING_ROWS};
+use super::*;
+use crate::hot::{Hot, HotLimits};
+use crate::samples::{batch, key};
+use gapless_model::{StreamKey, UnixMillis, UnixNanos, Watermark};
+use gapless_protocol::{Source, TruncateReason};
+use gapless_wire::{Message, encode_message};
 
+const A: &str = "candles.sim.A.1m";
+const EVERY: Duration = Duration::from_millis(200);
+
+/// An intake with an archive that does as it is told, unless it is full.
+struct Rig {
+    intake: Intake,
+    hot: SharedHot,
+    position: Position,
+    epoch: Epoch,
+    is_full: bool,
+    now: MonoTime,
+    /// Everything that was told, in order.
+    told: Vec<Output>,
+}
+
+impl Rig {
+    fn new() -> Rig {
+        Rig::at(0, 0)
+    }
+
+    fn at(position: u64, epoch: u64) -> Rig {
+        let limits = HotLimits { stream_rows: 10_000, stream_bytes: 1 << 20, total_bytes: 1 << 20 };
+        let hot = SharedHot::new(Hot::new(limits));
+        let (position, epoch) = (Position(position), Epoch(epoch));
+        let intake = Intake::new(EVERY, hot.clone(), position, epoch);
+        Rig { intake, hot, position, epoch, is_full: false, now: MonoTime(0), told: Vec::new() }
+    }
+
+    fn tell(&mut self, event: JournalEvent) {
+        self.intake.handle_input(Input::Journal(event), self.now);
+        self.drain();
+    }
+
+    fn event(&mut self, event: Event) {
+        self.tell(JournalEvent::Event(event));
+    }
+
+    fn record(&mut self, position: u64, batch: Batch) {
+        self.tell(record(position, batch));
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+        self.intake.handle_timeout(self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.intake.poll_output() {
+            self.told.push(output.clone());
+            let Output::Write(write) = output else { continue };
+            let done = if self.is_full {
+                Input::Failed { write, reason: "no space".into() }
+            } else {
+                self.write(&write);
+                Input::Written { position: self.position, epoch: self.epoch }
+            };
+            self.intake.handle_input(done, self.now);
+        }
+    }
+
+    fn write(&mut self, write: &Write) {
+        match write {
+            Write::Commit(records) => {
+                for (position, batch) in records {
+                    assert!(self.position == Position::NONE || *position == self.position.next());
+                    (self.position, self.epoch) = (*position, self.epoch.max(batch.epoch));
+                }
+            }
+            Write::Rewind { keep, to, .. } => {
+                (self.position, self.epoch) = (self.position.min(*keep), *to);
+            }
+            Write::Reset { to } => (self.position, self.epoch) = (Position::NONE, *to),
+            Write::SkipTo(position) => self.position = self.position.max(*position),
+            Write::TakeView { .. } => {}
+        }
+    }
+
+    /// What was told since the last look.
+    fn told(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.told)
+    }
+
+    fn latest(&self) -> Option<Seq> {
+        self.hot.read(|hot| hot.tail(&key(A)).map(|tail| tail.rows.last()))
+    }
+}
+
+fn record(position: u64, batch: Batch) -> JournalEvent {
+    let record = JournalRecord {
+        partition: 0,
+        position: Position(position),
+        epoch: batch.epoch,
+        producer_id: String::new(),
+        producer_sequence: 0,
+        content_hash: 0,
+        batch: encode_message(&Message::Batch(batch.clone()), ""),
+    };
+    JournalEvent::Record { record, epoch: batch.epoch, batch, source: Source::Live }
+}
+
+fn rows(from: u64, to: u64) -> Batch {
+    batch(&key(A), 7, from, to)
+}
+
+fn truncated(from: u64, to: u64) -> Event {
+    let range = SeqRange::new(Seq(from), Seq(to + 1));
+    Event::Truncated { epoch: Epoch(7), range, reason: TruncateReason::Trimmed }
+}
+
+fn streams(epoch: u64, position: u64, of: &[(&str, u64)]) -> JournalEvent {
+    let status = |(topic, latest): &(&str, u64)| StreamStatus {
+        key: topic.parse::<StreamKey>().unwrap(),
+        watermark: Watermark {
+            epoch: Epoch(epoch),
+            earliest: Seq::FIRST,
+            latest: Seq(*latest),
+            latest_ts: UnixNanos(0),
+            digest: Default::default(),
+        },
+        server_time: UnixMillis(0),
+        epochs: Vec::new(),
+    };
+    JournalEvent::Streams(JournalStatusResponse {
+        partition: 0,
+        epoch: Epoch(epoch),
+        earliest: Position(1),
+        latest: Position(position),
+        epochs: Vec::new(),
+        streams: of.iter().map(status).collect(),
+        server_time: UnixMillis(0),
+    })
+}
+
+fn watermark(epoch: u64) -> JournalEvent {
+    JournalEvent::Watermark { epoch: Epoch(epoch), earliest: Position(1), latest: Position(9) }
+}
+
+/// Positions of the records of a commit; nothing else may have been told.
+fn committed(told: &[Output]) -> Vec<u64> {
+    let records = told.iter().filter_map(|output| match output {
+        Output::Write(Write::Commit(records)) => Some(records),
+        _ => None,
+    });
+    records.flatten().map(|(position, _)| position.0).collect()
+}
+
+#[test]
+fn a_record_is_served_at_once_and_acknowledged_after_its_commit() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.intake.begin(), Begin::Earliest);
+    rig.record(1, rows(1, 3));
+    rig.record(2, rows(4, 6));
+    assert_eq!((rig.latest(), rig.told()), (Some(Seq(6)), vec![]));
+    assert_eq!(rig.intake.poll_timeout(), Some((MonoTime(0).after(EVERY), "commit")));
+    rig.pass(EVERY);
+    let told = rig.told();
+    assert_eq!((committed(&told), told.last()), (vec![1, 2], Some(&Output::Acknowledge(Position(2)))));
+    assert_eq!(rig.intake.poll_timeout(), None, "nothing is pending");
+    assert_eq!(rig.intake.begin(), Begin::Cursor { epoch: Epoch(7), applied: Seq(2) });
+}
+
+#[test]
+fn many_rows_are_committed_without_waiting() {
+    let mut rig = Rig::new();
+    let mut position = 0;
+    while rig.told.is_empty() {
+        position += 1;
+        rig.record(position, rows(position * 5000 - 4999, position * 5000));
+    }
+    assert_eq!(position, PENDING_ROWS / 5000);
+    assert_eq!(rig.intake.position(), Position(position));
+}
+
+#[test]
+fn what_the_archive_does_not_take_is_tried_again_until_somebody_has_to_look() {
+    let mut rig = Rig::new();
+    rig.is_full = true;
+    rig.record(1, rows(1, 3));
+    rig.pass(EVERY);
+    assert!(matches!(rig.told().as_slice(), [Output::Write(_), Output::Unwritable { .. }]));
+    rig.record(2, rows(4, 6));
+    assert_eq!((rig.latest(), rig.intake.takes_events()), (Some(Seq(6)), true), "it still serves");
+    rig.is_full = false;
+    rig.pass(RETRY_EVERY);
+    let told = rig.told();
+    assert_eq!(committed(&told), [1, 2]);
+    assert_eq!(told.get(1..), Some([Output::Writable, Output::Acknowledge(Position(2))].as_slice()));
+    rig.is_full = true;
+    rig.record(3, rows(7, 9));
+    for _ in 0..62 {
+        rig.pass(RETRY_EVERY);
+    }
+    assert!(matches!(rig.told().last(), Some(Output::GiveUp { .. })));
+}
+
+#[test]
+fn the_journal_keeps_what_does_not_fit_while_the_archive_takes_nothing() {
+    let mut rig = Rig::new();
+    rig.is_full = true;
+    let mut position = 0;
+    while rig.intake.takes_events() {
+        position += 1;
+        rig.record(position, rows(position * 5000 - 4999, position * 5000));
+    }
+    assert_eq!(rig.intake.pending_rows(), PENDING_ROWS);
+    rig.record(position + 1, rows(position * 5000 + 1, position * 5000 + 1));
+    assert_eq!(rig.intake.pending_rows(), PENDING_ROWS, "it waits for its turn");
+    rig.is_full = false;
+    rig.pass(RETRY_EVERY);
+    rig.pass(EVERY);
+    assert_eq!(committed(&rig.told()).last(), Some(&(position + 1)));
+}
+
+#[test]
+fn a_rewind_waits_for_the_journals_view_and_then_goes_on_in_order() {
+    let mut rig = Rig::at(10, 7);
+    rig.record(11, rows(101, 103));
+    rig.record(12, rows(104, 106));
+    rig.event(Event::Rewind { from: Epoch(7), to: Epoch(9), keep: Seq(11) });
+    assert!(matches!(rig.told().as_slice(), [Output::Behind { .. }, Output::RequestStreams]));
+    assert_eq!(rig.latest(), None, "what the journal lost is not served");
+    rig.event(truncated(12, 13));
+    rig.record(14, batch(&key(A), 9, 104, 110));
+    rig.tell(streams(7, 12, &[(A, 106)]));
+    assert_eq!(rig.told(), [Output::RequestStreams], "that was an answer from before");
+    rig.tell(streams(9, 14, &[(A, 110)]));
+    let told = rig.told();
+    assert_eq!(committed(&told), [11], "what stays is committed first");
+    let Some(Output::Write(Write::Rewind { keep, from, to, .. })) = told.get(2) else { panic!("{told:?}") };
+    assert_eq!((*keep, *from, *to), (Position(11), Epoch(7), Epoch(9)));
+    assert_eq!(told.get(3), Some(&Output::TakeBack(Position(11))));
+    assert_eq!(told.get(4), Some(&Output::Write(Write::SkipTo(Position(13)))), "in its place");
+    assert_eq!((rig.latest(), rig.position), (Some(Seq(110)), Position(13)));
+    rig.pass(EVERY);
+    assert_eq!(committed(&rig.told()), [14]);
+}
+
+#[test]
+fn a_second_rewind_during_the_first_takes_back_more() {
+    let mut rig = Rig::at(10, 7);
+    rig.event(Event::Rewind { from: Epoch(7), to: Epoch(9), keep: Seq(8) });
+    rig.record(9, batch(&key(A), 9, 90, 91));
+    rig.record(10, batch(&key(A), 9, 92, 93));
+    rig.event(Event::Rewind { from: Epoch(9), to: Epoch(11), keep: Seq(9) });
+    rig.tell(streams(11, 9, &[(A, 91)]));
+    let told = rig.told();
+    assert!(told.contains(&Output::TakeBack(Position(8))));
+    assert_eq!(rig.latest(), Some(Seq(91)), "record 9 stays, record 10 is lost");
+}
+
+#[test]
+fn a_journal_that_never_tells_its_streams_is_followed_anew() {
+    let mut rig = Rig::at(10, 7);
+    rig.event(Event::Rewind { from: Epoch(7), to: Epoch(9), keep: Seq(8) });
+    rig.told();
+    let one = batch(&key(A), 9, 1, 1);
+    for position in (9..).take(HELD_EVENTS) {
+        rig.record(position, one.clone());
+    }
+    let begin = Begin::Cursor { epoch: Epoch(7), applied: Seq(10) };
+    assert_eq!(rig.told(), [Output::FollowAnew(begin)]);
+}
+
+#[test]
+fn another_journal_begins_another_archive() {
+    let mut rig = Rig::at(10, 7);
+    rig.record(11, rows(101, 103));
+    rig.event(Event::Reset { from: Epoch(7), to: Epoch(9) });
+    let told = rig.told();
+    assert_eq!(committed(&told), [11], "the old archive is kept whole");
+    assert!(told.contains(&Output::Write(Write::Reset { to: Epoch(9) })));
+    assert_eq!(told.last(), Some(&Output::TakeBack(Position::NONE)));
+    rig.record(1, batch(&key(A), 9, 1, 2));
+    assert_eq!(rig.latest(), Some(Seq(2)));
+    rig.pass(EVERY);
+    assert_eq!(rig.told().last(), Some(&Output::Acknowledge(Position(1))));
+}
+
+#[test]
+fn records_that_the_journal_no_longer_has_are_skipped_after_what_came_before() {
+    let mut rig = Rig::at(10, 7);
+    rig.record(11, rows(101, 103));
+    rig.event(truncated(12, 20));
+    let told = rig.told();
+    assert_eq!(committed(&told), [11]);
+    assert!(told.contains(&Output::Write(Write::SkipTo(Position(20)))));
+    rig.record(21, rows(201, 203));
+    rig.pass(EVERY);
+    assert_eq!(committed(&rig.told()), [21]);
+}
+
+#[test]
+fn a_view_is_taken_over_once_all_that_it_speaks_of_is_stored() {
+    let mut rig = Rig::at(10, 7);
+    rig.tell(watermark(7));
+    rig.record(11, rows(101, 103));
+    rig.event(Event::CaughtUp { at: Seq(11) });
+    assert_eq!(rig.told(), [Output::Ready, Output::RequestStreams]);
+    rig.tell(streams(7, 12, &[(A, 106)]));
+    rig.pass(EVERY);
+    assert_eq!(committed(&rig.told()), [11], "record 12 is on its way");
+    rig.record(12, rows(104, 106));
+    let told = rig.told();
+    assert_eq!(committed(&told), [12]);
+    assert!(matches!(told.last(), Some(Output::Write(Write::TakeView { streams })) if streams.len() == 1));
+    rig.tell(watermark(7));
+    assert_eq!(rig.told(), [], "it is known now");
+    rig.event(truncated(13, 14));
+    assert_eq!(rig.told().last(), Some(&Output::RequestStreams), "which rows are missing?");
+    rig.tell(streams(7, 14, &[(A, 112)]));
+    assert!(matches!(rig.told().as_slice(), [Output::Write(Write::TakeView { .. })]));
+    rig.tell(watermark(9));
+    assert_eq!(rig.told(), [Output::RequestStreams], "an epoch that lost nothing changes histories");
+}
+
+#[test]
+fn a_journal_that_retired_everything_still_tells_of_its_streams() {
+    let mut rig = Rig::new();
+    rig.tell(watermark(7));
+    rig.event(Event::CaughtUp { at: Seq(9) });
+    rig.tell(streams(7, 9, &[(A, 50)]));
+    assert!(matches!(rig.told().last(), Some(Output::Write(Write::TakeView { .. }))));
+}
+
+#[test]
+fn what_is_pending_is_committed_when_the_stop_is_near() {
+    let mut rig = Rig::new();
+    rig.record(1, rows(1, 3));
+    rig.intake.handle_input(Input::Flush, rig.now);
+    rig.drain();
+    assert_eq!((committed(&rig.told()), rig.intake.pending_rows()), (vec![1], 0));
+}

@@ -57,6 +57,8 @@ fn memory_moves_the_end_of_what_is_archived() {
     );
     let status = overlay(Some(archived(A, 3, 10)), Some(&tail(A, 11, 12, 9)), UnixMillis(5)).unwrap();
     assert_eq!(status.epochs, [start(7, 1), start(9, 11)]);
+    let above = overlay(Some(archived(A, 3, 10)), Some(&tail(A, 20, 21, 9)), UnixMillis(5)).unwrap();
+    assert_eq!(above.epochs, [start(7, 1), start(9, 11)], "it may have begun in the hole");
     assert_eq!((status.watermark.epoch, status.server_time), (Epoch(9), UnixMillis(5)));
 }
 

@@ -54,6 +54,11 @@ impl Bench {
         Bench { shutdown, thread: Some(thread), requester, address: bound.requests, asked: 0 }
     }
 
+    /// Where it answers.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Stops the service in order.
     pub(super) fn stop(mut self) {
         self.shutdown.request();

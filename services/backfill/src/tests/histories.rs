@@ -111,22 +111,6 @@ fn what_was_acknowledged_of_another_journal_does_not_count() {
 }
 
 #[test]
-fn rows_retired_before_they_were_read_are_not_claimed() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut journal = FakeJournal::start(7);
-    journal.write(batches(A, 7, 20, 10));
-    let mut bench = Bench::start(&journal, folder.path());
-    bench.reaches(&key(A), 7, 20);
-    bench.stop();
-    journal.write([batch(&key(A), 7, 21, 30), batch(&key(A), 7, 31, 40)]);
-    journal.retire(3);
-    let mut bench = Bench::start(&journal, folder.path());
-    bench.reaches(&key(A), 7, 40);
-    let (response, _) = bench.page(&request(&key(A), 20, 0));
-    assert_eq!((response.earliest, response.served_from, response.served_to), (Seq(31), Seq(31), Seq(40)));
-}
-
-#[test]
 fn retention_keeps_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = FakeJournal::start(7);

@@ -3,6 +3,7 @@
 mod bench;
 mod fake_journal;
 mod histories;
+mod holes;
 mod ranges;
 mod refusals;
 

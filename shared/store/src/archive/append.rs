@@ -3,7 +3,7 @@
 //! What a stream's end is stands in no table of its own, since the rows say it: a commit writes the rows,
 //! one position, and a line for whatever is new (a stream, an epoch, a set of column names).
 
-use super::directory::{Directory, stated};
+use super::directory::{Directory, epoch_start, stated};
 use super::tables::{self, COMMON, Place};
 use super::{Appended, Shared};
 use crate::database::Database;
@@ -25,6 +25,8 @@ struct End {
     latest: Seq,
     epoch: Epoch,
     new: bool,
+    /// Whether it has rows, so that a jump leaves a hole.
+    has_rows: bool,
 }
 
 /// What a commit is going to write.
@@ -34,7 +36,10 @@ struct Plan<'a> {
     /// With the number of their stream.
     batches: Vec<(u32, Cow<'a, Batch>)>,
     new_streams: Vec<(u32, StreamKey, Seq)>,
-    broken: Vec<(u32, Seq)>,
+    /// Streams without rows that go on above their end.
+    moved: Vec<(u32, Seq)>,
+    /// Rows that will not come.
+    holes: Vec<(u32, SeqRange)>,
     new_epochs: Vec<(u32, EpochStart)>,
     new_sets: Vec<Arc<[String]>>,
     /// First number of `new_sets`.
@@ -76,7 +81,8 @@ fn plan<'a>(
         epoch: directory.epoch,
         batches: Vec::new(),
         new_streams: Vec::new(),
-        broken: Vec::new(),
+        moved: Vec::new(),
+        holes: Vec::new(),
         new_epochs: Vec::new(),
         new_sets: Vec::new(),
         first_set: directory.column_sets.len() as u32,
@@ -131,8 +137,11 @@ impl<'a> Plan<'a> {
                 latest: entry.latest,
                 epoch: entry.epochs.last().map_or(Epoch::UNSTATED, |start| start.epoch),
                 new: false,
+                has_rows: !entry.served().is_empty(),
             },
-            None => End { id: next_id, latest: Seq::NONE, epoch: Epoch::UNSTATED, new: true },
+            None => {
+                End { id: next_id, latest: Seq::NONE, epoch: Epoch::UNSTATED, new: true, has_rows: false }
+            }
         });
         let range = batch.range();
         let fresh = range.intersect(SeqRange::new(end.latest.next(), range.end()));
@@ -144,11 +153,17 @@ impl<'a> Plan<'a> {
             end.new = false;
             self.new_streams.push((end.id, batch.key.clone(), fresh.start()));
         } else if fresh.start() > end.latest.next() {
-            self.broken.push((end.id, fresh.start()));
             self.done.broken += 1;
+            if end.has_rows {
+                self.holes.push((end.id, SeqRange::new(end.latest.next(), fresh.start())));
+            } else {
+                self.moved.push((end.id, fresh.start()));
+            }
         }
+        end.has_rows = true;
         if end.epoch < batch.epoch {
-            self.new_epochs.push((end.id, EpochStart { epoch: batch.epoch, first_sequence: fresh.start() }));
+            let first_sequence = epoch_start(fresh.start(), end.latest.next(), end.epoch.is_stated());
+            self.new_epochs.push((end.id, EpochStart { epoch: batch.epoch, first_sequence }));
             end.epoch = batch.epoch;
         }
         end.latest = fresh.last();
@@ -173,28 +188,24 @@ impl<'a> Plan<'a> {
 
 fn write_names(connection: &Connection, plan: &Plan<'_>) -> Result<(), StoreError> {
     let doing = "write the names of streams and columns";
-    let insert = |table: &str, lines: Vec<String>| {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        connection.execute_batch(&format!("INSERT INTO {table} VALUES {}", lines.join(", "))).doing(doing)
-    };
     let streams = plan.new_streams.iter().map(|(id, key, earliest)| {
         let digest = if *earliest == Seq::FIRST { "0" } else { "NULL" };
         format!("({id}, {}, {earliest}, 0, 0, {digest})", sql::text(&key.topic()))
     });
-    insert("streams", streams.collect())?;
+    tables::insert(connection, "streams", doing, streams)?;
     let epochs = plan
         .new_epochs
         .iter()
         .map(|(id, start)| format!("({id}, {}, {})", start.epoch, start.first_sequence));
-    insert("epochs", epochs.collect())?;
+    tables::insert(connection, "epochs", doing, epochs)?;
     let sets = (plan.first_set..).zip(&plan.new_sets).map(|(number, names)| {
         let names: Vec<String> = names.iter().map(|name| sql::text(name)).collect();
         format!("({number}, [{}])", names.join(", "))
     });
-    insert("column_sets", sets.collect())?;
-    for (id, earliest) in &plan.broken {
+    tables::insert(connection, "column_sets", doing, sets)?;
+    let holes = plan.holes.iter().map(|(id, hole)| format!("({id}, {}, {})", hole.start(), hole.last()));
+    tables::insert(connection, "holes", doing, holes)?;
+    for (id, earliest) in &plan.moved {
         let statement = format!("UPDATE streams SET earliest = {earliest} WHERE id = {id}");
         connection.execute_batch(&statement).doing(doing)?;
     }

@@ -11,6 +11,10 @@ use gapless_model::{
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// Holes of one stream that are kept apart. A journal that loses records so often is not one to rely on; then
+/// what lies before the oldest hole is no longer served, so that memory stays bounded.
+const MAX_HOLES: usize = 256;
+
 /// Every stream of the archive.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
@@ -41,8 +45,11 @@ pub(super) struct Entry {
     /// Running digest at `latest`, if it was stated.
     pub(super) running: Option<Digest>,
     pub(super) epochs: Vec<EpochStart>,
-    /// In the order of their sequences, without holes.
+    /// In the order of their sequences; together with `holes` every row that is served or missing.
     pub(super) spans: Vec<Span>,
+    /// Rows between `earliest` and `latest` that are missing for good, in order and apart. None begins at
+    /// `earliest`.
+    pub(super) holes: Vec<SeqRange>,
 }
 
 /// Consecutive rows of a stream in one table.
@@ -112,10 +119,16 @@ impl Entry {
             running: Some(Digest::default()),
             epochs: Vec::new(),
             spans: Vec::new(),
+            holes: Vec::new(),
         }
     }
 
-    /// The rows that are served.
+    /// Stored rows.
+    pub(super) fn rows(&self) -> u64 {
+        self.spans.iter().map(|span| span.range().len()).sum()
+    }
+
+    /// The rows that are served, holes between them included.
     pub(super) fn served(&self) -> SeqRange {
         SeqRange::new(self.earliest, self.latest.next())
     }
@@ -137,7 +150,9 @@ impl Entry {
 
     /// Forgets rows before `earliest`.
     pub(super) fn cut_before(&mut self, earliest: Seq) {
+        let earliest = self.after_hole(earliest);
         self.earliest = earliest;
+        self.holes.retain(|hole| hole.start() > earliest);
         self.spans.retain(|span| span.last >= earliest);
         if let Some(first) = self.spans.first_mut().filter(|span| span.first < earliest) {
             first.first = earliest;
@@ -150,6 +165,9 @@ impl Entry {
         self.latest = self.latest.min(keep);
         self.earliest = self.earliest.min(keep.next());
         self.running = None;
+        let stays = SeqRange::new(Seq::NONE, keep.next());
+        self.holes =
+            self.holes.iter().map(|hole| hole.intersect(stays)).filter(|hole| !hole.is_empty()).collect();
         self.spans.retain(|span| span.first <= keep);
         if let Some(last) = self.spans.last_mut().filter(|span| span.last > keep) {
             last.last = keep;
@@ -159,22 +177,61 @@ impl Entry {
 
     /// Takes note of rows in `generation`; they start at or above the end.
     pub(super) fn extend(&mut self, generation: u64, batch: &Batch) {
-        if batch.start != self.latest.next() {
-            self.spans.clear();
-            self.earliest = batch.start;
-            self.running = None;
+        let end = self.latest.next();
+        if batch.start != end {
+            self.note_missing(batch.start);
+            // What the sequencer had counted before this batch.
+            self.running = stated(batch.digest).map(|digest| digest - Digest::of(batch.start, &batch.rows));
         }
         if self.epochs.last().is_none_or(|start| start.epoch < batch.epoch) {
-            self.epochs.push(EpochStart { epoch: batch.epoch, first_sequence: batch.start });
+            let first_sequence = epoch_start(batch.start, end, !self.epochs.is_empty());
+            self.epochs.push(EpochStart { epoch: batch.epoch, first_sequence });
         }
         let span = Span::of(Place::Hot(generation), batch, self.running);
         self.latest = span.last;
         self.latest_ts = span.last_ts;
         self.running = span.running;
         match self.spans.last_mut() {
-            Some(last) if last.place == span.place => last.extend(&span),
+            Some(last) if last.place == span.place && last.last.next() == span.first => last.extend(&span),
             _ => self.spans.push(span),
         }
+    }
+
+    /// The stream ends as `mark` says: rows from its end here up to there are missing for good.
+    pub(super) fn lose_tail(&mut self, mark: &Watermark) {
+        self.note_missing(mark.latest.next());
+        self.latest = mark.latest;
+        self.latest_ts = native(self.key.kind(), mark.latest_ts);
+        self.running = stated(mark.digest);
+    }
+
+    /// Rows between the end and `next` will not come.
+    fn note_missing(&mut self, next: Seq) {
+        if self.served().is_empty() {
+            self.earliest = next;
+        } else {
+            self.holes.push(SeqRange::new(self.latest.next(), next));
+            self.limit_holes();
+        }
+    }
+
+    /// Keeps the number of holes within its limit, at the cost of what lies before the oldest.
+    pub(super) fn limit_holes(&mut self) {
+        let too_many = self.holes.len().saturating_sub(MAX_HOLES);
+        if let Some(last) = too_many.checked_sub(1).and_then(|at| self.holes.get(at)).copied() {
+            self.cut_before(last.end());
+        }
+    }
+
+    /// `seq`, or what follows the hole that it lies in.
+    pub(super) fn after_hole(&self, seq: Seq) -> Seq {
+        self.holes.iter().find(|hole| hole.contains(seq)).map_or(seq, |hole| hole.end())
+    }
+
+    /// The part of `range` before the first hole in it.
+    pub(super) fn before_hole(&self, range: SeqRange) -> SeqRange {
+        let hole = self.holes.iter().map(|hole| hole.start()).find(|start| *start >= range.start());
+        hole.map_or(range, |start| SeqRange::new(range.start(), start.min(range.end())))
     }
 }
 
@@ -247,6 +304,13 @@ fn from_native(kind: Kind, ts: i64) -> UnixNanos {
         Kind::Candles => UnixMillis(ts).to_nanos(),
         Kind::Metrics | Kind::Warnings => UnixNanos(ts),
     }
+}
+
+/// Where an epoch is said to begin that is first seen at `start` of a stream that ended before `end`. Rows in
+/// between may be of it, so it is said to begin with them until the journal tells more: a reader then takes
+/// back too much rather than keeping rows that were lost.
+pub(super) fn epoch_start(start: Seq, end: Seq, is_known: bool) -> Seq {
+    if is_known { start.min(end) } else { start }
 }
 
 /// A digest that was stated; 0 says that it was not.

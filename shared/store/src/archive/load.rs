@@ -5,7 +5,7 @@ use super::tables::{self, Place};
 use crate::StoreError;
 use crate::error::Doing;
 use duckdb::Connection;
-use gapless_model::{Digest, Epoch, EpochStart, Kind, Position, Seq};
+use gapless_model::{Digest, Epoch, EpochStart, Kind, Position, Seq, SeqRange};
 use std::collections::{BTreeMap, HashMap};
 
 const DOING: &str = "read the archive's directory";
@@ -20,6 +20,7 @@ pub(super) fn load(connection: &Connection) -> Result<Directory, StoreError> {
     epochs(connection, &mut entries)?;
     column_sets(connection, &mut directory)?;
     segments(connection, &mut entries)?;
+    holes(connection, &mut entries)?;
     let mut newest: HashMap<Kind, (u64, u64)> = HashMap::new();
     for (kind, place) in tables::places(connection)? {
         let (Place::Hot(number) | Place::Sealed(number)) = place;
@@ -124,6 +125,19 @@ fn segments(connection: &Connection, entries: &mut Entries) -> Result<(), StoreE
     Ok(())
 }
 
+fn holes(connection: &Connection, entries: &mut Entries) -> Result<(), StoreError> {
+    let query = "SELECT stream, first_seq, last_seq FROM holes ORDER BY stream, first_seq";
+    let mut statement = connection.prepare(query).doing(DOING)?;
+    let mut rows = statement.query([]).doing(DOING)?;
+    while let Some(row) = rows.next().doing(DOING)? {
+        let hole = SeqRange::new(Seq(row.get(1).doing(DOING)?), Seq(row.get(2).doing(DOING)?).next());
+        if let Some(entry) = entries.get_mut(&row.get(0).doing(DOING)?) {
+            entry.holes.push(hole);
+        }
+    }
+    Ok(())
+}
+
 /// Adds the spans of a generation and returns its number of rows.
 fn hot_spans(
     connection: &Connection,
@@ -158,25 +172,38 @@ fn hot_spans(
             running: digest.map(Digest).filter(|_| digest_at == Some(last.0)),
         };
         if let Some(entry) = entries.get_mut(&row.get(0).doing(DOING)?) {
-            entry.spans.push(span);
+            split(span, &entry.holes, &mut entry.spans);
         }
     }
     Ok(total)
 }
 
+/// A span without the holes in it. Of the parts only the last has the span's end; bounds of times may be
+/// wider than their rows.
+fn split(mut span: Span, holes: &[SeqRange], spans: &mut Vec<Span>) {
+    let whole = span.range();
+    for hole in holes.iter().filter(|hole| whole.contains(hole.start())) {
+        if span.first < hole.start() {
+            spans.push(Span { last: hole.start().previous(), running: None, ..span });
+        }
+        span.first = hole.end();
+        span.running_before = None;
+    }
+    if span.first <= span.last {
+        spans.push(span);
+    }
+}
+
 /// Puts the spans in order, drops what lies before `earliest`, and takes the stream's end from the last.
 fn finish(mut entry: Entry) -> Entry {
     entry.spans.sort_by_key(|span| span.first);
-    let earliest = entry.earliest;
-    entry.spans.retain(|span| span.last >= earliest);
-    let mut before = if earliest == Seq::FIRST { Some(Digest::default()) } else { None };
+    entry.cut_before(entry.earliest);
+    entry.limit_holes();
+    let mut before = (Seq::FIRST, Some(Digest::default()));
     for span in &mut entry.spans {
-        if span.first < earliest {
-            span.first = earliest;
-            span.running_before = None;
-        }
-        span.running_before = span.running_before.or(before);
-        before = span.running;
+        let (end, running) = before;
+        span.running_before = span.running_before.or(running.filter(|_| end == span.first));
+        before = (span.last.next(), span.running);
     }
     if let Some(last) = entry.spans.last()
         && last.last >= entry.latest

@@ -30,10 +30,12 @@ mod retention;
 mod rewind;
 mod seal;
 mod tables;
+mod view;
 
 pub use read::{ArchiveReader, Page, RangeCheck};
 pub use retention::{Retained, Retention};
 pub use seal::Sealer;
+pub use view::Missing;
 
 use crate::StoreError;
 use crate::database::{Database, Options};
@@ -69,7 +71,7 @@ pub struct Appended {
     pub rows: u64,
     /// Rows left out, being there already.
     pub duplicates: u64,
-    /// Streams whose older rows are no longer served, because the journal lost rows before the new ones.
+    /// Streams that go on above their end, because the journal lost rows before the new ones.
     pub broken: u64,
     /// Whether a hot table was full before: [`Sealer::seal_next`] has work.
     pub sealable: bool,
@@ -116,7 +118,7 @@ impl Archive {
     /// Stores rows together with the positions of their records, in one transaction.
     ///
     /// Records at or below [`Archive::position`] are left out. A stream that starts again above its end
-    /// (the journal lost what lay between) is served from there on only.
+    /// (the journal lost what lay between) has a hole from then on.
     ///
     /// # Errors
     /// [`StoreError::Position`] when the records do not continue the position; nothing has changed then.

@@ -71,6 +71,13 @@ impl ArchiveReader {
         self.shared.read(|directory| directory.entry(key).map(|entry| entry.status(UnixMillis(0))))
     }
 
+    /// As [`ArchiveReader::status`], with the rows between earliest and latest that are missing for good: in
+    /// order, apart, none of them empty.
+    pub fn stream(&self, key: &StreamKey) -> Option<(StreamStatus, Vec<SeqRange>)> {
+        let look = |entry: &Entry| (entry.status(UnixMillis(0)), entry.holes.clone());
+        self.shared.read(|directory| directory.entry(key).map(look))
+    }
+
     /// The streams whose topic begins with `prefix` and comes after the topic `after`, in the order of their
     /// topics, at most `limit`; and whether there are more. Server times are left 0.
     pub fn directory(&self, prefix: &str, after: &str, limit: usize) -> (Vec<StreamStatus>, bool) {
@@ -89,7 +96,8 @@ impl ArchiveReader {
 
     /// Rows of `key` in `range`, from its beginning, at most `limit` rows and about `max_bytes` in memory (at
     /// least one row). Fewer may come: ask again from where the page ends. What lies outside of what is
-    /// served is left out. `None` when the stream is not known.
+    /// served is left out, and so is a hole at the beginning; a page ends before a hole. `None` when the stream
+    /// is not known.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when rows are missing or are not those that the sequencer counted,
@@ -275,7 +283,9 @@ fn find(
     limit: u64,
 ) -> Option<(StreamStatus, SeqRange, Vec<Span>, u32)> {
     let entry: &Entry = directory.entry(key)?;
-    let wanted = range.intersect(entry.served());
+    let served = range.intersect(entry.served());
+    let wanted = SeqRange::new(entry.after_hole(served.start()), served.end());
+    let wanted = entry.before_hole(wanted);
     let wanted = SeqRange::of_len(wanted.start(), wanted.len().min(limit));
     let at = entry.spans.partition_point(|span| span.last < wanted.start());
     let spans = entry.spans.iter().skip(at).take_while(|span| span.first < wanted.end());

@@ -130,7 +130,7 @@ fn earliest(
         let first = young.get(&(entry.key.kind(), span.place, cutoff)).and_then(|first| first.get(&entry.id));
         first.copied().unwrap_or(span.first).max(span.first)
     });
-    entry.earliest.max(by_rows).max(by_age).min(entry.latest.next())
+    entry.after_hole(entry.earliest.max(by_rows).max(by_age).min(entry.latest.next()))
 }
 
 /// Moves `earliest` for readers, and returns the entries that changed.
@@ -141,8 +141,9 @@ fn advance(directory: &mut Directory, moved: &[(String, Seq)]) -> (Retained, Vec
     for (topic, earliest) in moved {
         let Some(entry) = directory.streams.get_mut(topic) else { continue };
         done.streams += 1;
-        done.rows += earliest.0 - entry.earliest.0;
+        let before = entry.rows();
         entry.cut_before(*earliest);
+        done.rows += before.saturating_sub(entry.rows());
         entries.push(entry.clone());
     }
     (done, entries)
@@ -167,12 +168,15 @@ fn write_earliest(connection: &Connection, entries: &[Entry]) -> Result<(), Stor
     Ok(())
 }
 
-/// Removes directory lines without rows that are kept, then partitions without lines.
+/// Removes directory lines without rows that are kept, holes among them, then partitions without lines.
 pub(super) fn remove_partitions(connection: &Connection) -> Result<(), StoreError> {
     let doing = "remove old partitions";
     let statement = "DELETE FROM segments WHERE segments.last_seq < \
                      (SELECT earliest FROM streams WHERE streams.id = segments.stream) \
-                     OR segments.stream NOT IN (SELECT id FROM streams)";
+                     OR segments.stream NOT IN (SELECT id FROM streams); \
+                     DELETE FROM holes WHERE holes.last_seq < \
+                     (SELECT earliest FROM streams WHERE streams.id = holes.stream) \
+                     OR holes.stream NOT IN (SELECT id FROM streams)";
     connection.execute_batch(statement).doing(doing)?;
     let mut statement =
         connection.prepare("SELECT DISTINCT kind, partition_id FROM segments").doing(doing)?;

@@ -8,7 +8,7 @@ use super::tables::{self, Place};
 use crate::error::Doing;
 use crate::{StoreError, sql};
 use duckdb::Connection;
-use gapless_model::{Epoch, Position, Seq, StreamStatus};
+use gapless_model::{Epoch, Position, Seq, SeqRange, StreamStatus};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -72,26 +72,6 @@ impl Archive {
         result.map(|()| removed)
     }
 
-    /// Takes over the journal's epoch histories of the streams that the archive has. Nothing was lost: no row
-    /// goes, and neither position nor epoch of the archive move.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`]; nothing has changed then.
-    pub fn set_histories(&mut self, streams: &[StreamStatus]) -> Result<(), StoreError> {
-        let shared = self.shared.clone();
-        let _turn = shared.maintenance();
-        self.database
-            .transaction("write the epoch histories", |connection| write_epochs(connection, streams))?;
-        shared.write(|directory| {
-            for status in streams {
-                if let Some(entry) = directory.streams.get_mut(&status.key.topic()) {
-                    entry.epochs.clone_from(&status.epochs);
-                }
-            }
-        });
-        Ok(())
-    }
-
     /// Begins anew for a journal that began anew. With `retire` the archive as it is now is first copied
     /// to that file, so that deleting a journal does not delete what was archived of it.
     ///
@@ -107,8 +87,8 @@ impl Archive {
             for (kind, place) in tables::places(connection)? {
                 tables::drop_table(connection, kind, place)?;
             }
-            let clear =
-                "DELETE FROM segments; DELETE FROM epochs; DELETE FROM streams; DELETE FROM column_sets";
+            let clear = "DELETE FROM segments; DELETE FROM holes; DELETE FROM epochs; DELETE FROM streams; \
+                 DELETE FROM column_sets";
             connection.execute_batch(clear).doing("begin a new archive")?;
             tables::write_state(connection, Position::NONE, epoch)
         });
@@ -120,8 +100,9 @@ impl Archive {
 
 impl Cut {
     fn rows(&self) -> u64 {
-        let keep = self.keep.unwrap_or(Seq::NONE).max(self.entry.earliest.previous());
-        self.entry.latest.0.saturating_sub(keep.0)
+        let kept = SeqRange::new(Seq::NONE, self.keep.unwrap_or(Seq::NONE).next());
+        let spans = self.entry.spans.iter().map(|span| span.range());
+        spans.map(|range| range.len() - range.intersect(kept).len()).sum()
     }
 
     fn write(&self, connection: &Connection) -> Result<(), StoreError> {
@@ -142,7 +123,9 @@ impl Cut {
                 format!(
                     "UPDATE streams SET earliest = least(earliest, {}), base_seq = {keep}, base_ts = 0, \
                      base_digest = {digest} WHERE id = {id}; \
-                     DELETE FROM segments WHERE stream = {id} AND first_seq > {keep}",
+                     DELETE FROM segments WHERE stream = {id} AND first_seq > {keep}; \
+                     DELETE FROM holes WHERE stream = {id} AND first_seq > {keep}; \
+                     UPDATE holes SET last_seq = {keep} WHERE stream = {id} AND last_seq > {keep}",
                     keep.next()
                 )
             }
@@ -168,10 +151,11 @@ impl Cut {
         let number = |digest: Option<u64>| digest.map_or("NULL".to_string(), |digest| digest.to_string());
         let statement = format!(
             "UPDATE segments SET last_seq = {keep}, last_ts = {ts}, digest = {}, last_digest = {} \
-             WHERE kind = {} AND partition_id = {partition} AND stream = {id}",
+             WHERE kind = {} AND partition_id = {partition} AND stream = {id} AND last_seq = {}",
             number(digest),
             number(running),
-            sql::text(kind.name())
+            sql::text(kind.name()),
+            span.last
         );
         connection.execute_batch(&statement).doing(doing)
     }
@@ -185,7 +169,7 @@ fn keep(status: &StreamStatus, from: Epoch) -> Seq {
 }
 
 /// The journal's histories replace the archive's, for the streams that the archive has.
-fn write_epochs(connection: &Connection, streams: &[StreamStatus]) -> Result<(), StoreError> {
+pub(super) fn write_epochs(connection: &Connection, streams: &[StreamStatus]) -> Result<(), StoreError> {
     let doing = "write the epoch histories";
     for streams in streams.chunks(1000) {
         let topics: Vec<String> = streams.iter().map(|status| sql::text(&status.key.topic())).collect();

@@ -15,9 +15,6 @@ use crate::error::Doing;
 use duckdb::Connection;
 use gapless_model::Kind;
 
-/// Lines of one `INSERT`: keeps the text of a statement at about a hundred kilobytes.
-const LINES_AT_ONCE: usize = 1000;
-
 /// Makes partitions, on a connection of its own.
 pub struct Sealer {
     database: Database,
@@ -116,10 +113,5 @@ fn write_segments(
             number(span.running)
         )
     };
-    for spans in spans.chunks(LINES_AT_ONCE) {
-        let lines: Vec<String> = spans.iter().map(line).collect();
-        let statement = format!("INSERT INTO segments VALUES {}", lines.join(", "));
-        connection.execute_batch(&statement).doing("write the partition's directory")?;
-    }
-    Ok(())
+    tables::insert(connection, "segments", "write the partition's directory", spans.iter().map(line))
 }

@@ -6,11 +6,13 @@ use crate::error::Doing;
 use duckdb::Connection;
 use gapless_model::{Epoch, Kind, Position};
 
-/// Counts up when a table changes; a newer number in a file is refused, an older one would be migrated.
-const LAYOUT: u32 = 1;
+/// Counts up when a table changes; a newer number in a file is refused, an older one is migrated. Layout 2
+/// added the table `holes`, which is empty for what layout 1 stored.
+const LAYOUT: u32 = 2;
 
 /// `streams.base_*` is what is known of a stream apart from its rows, so that a stream whose rows are all
-/// retired keeps its sequence.
+/// retired keeps its sequence. `holes` are rows that are missing for good, from and with `first_seq` to and with
+/// `last_seq`.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS state (position UBIGINT NOT NULL, epoch UBIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS streams (
@@ -26,6 +28,7 @@ CREATE TABLE IF NOT EXISTS segments (
     min_publish_us BIGINT NOT NULL, max_publish_us BIGINT NOT NULL,
     digest UBIGINT, last_digest UBIGINT
 );
+CREATE TABLE IF NOT EXISTS holes (stream UINTEGER NOT NULL, first_seq UBIGINT NOT NULL, last_seq UBIGINT NOT NULL);
 ";
 
 /// Columns of a hot table and of a partition, around the values of the kind.
@@ -61,8 +64,11 @@ impl Place {
 /// Creates what a new archive needs.
 pub(super) fn create(database: &Database) -> Result<(), StoreError> {
     let doing = "create the archive's tables";
-    database.check_layout(LAYOUT)?;
+    let found = database.check_layout(LAYOUT)?;
     database.connection.execute_batch(TABLES).doing(doing)?;
+    if found < LAYOUT {
+        database.write_layout(LAYOUT)?;
+    }
     let lines: u64 =
         database.connection.query_row("SELECT count(*) FROM state", [], |row| row.get(0)).doing(doing)?;
     if lines == 0 {
@@ -123,6 +129,21 @@ pub(super) fn drop_sealed(connection: &Connection) -> Result<(), StoreError> {
 pub(super) fn drop_table(connection: &Connection, kind: Kind, place: Place) -> Result<(), StoreError> {
     let statement = format!("DROP TABLE IF EXISTS {}", place.table(kind));
     connection.execute_batch(&statement).doing("drop a table")
+}
+
+/// Writes lines, a thousand at a time: keeps the text of a statement at about a hundred kilobytes.
+pub(super) fn insert(
+    connection: &Connection,
+    table: &str,
+    doing: &'static str,
+    lines: impl Iterator<Item = String>,
+) -> Result<(), StoreError> {
+    let lines: Vec<String> = lines.collect();
+    for lines in lines.chunks(1000) {
+        let statement = format!("INSERT INTO {table} VALUES {}", lines.join(", "));
+        connection.execute_batch(&statement).doing(doing)?;
+    }
+    Ok(())
 }
 
 pub(super) fn write_state(

@@ -70,7 +70,7 @@ fn histories_are_taken_over_without_losing_anything() {
     let (key, quiet) = (key(CANDLES), self::key("candles.sim.QUIET.1m"));
     bench.append(vec![published(&key, 7, 1, 60), published(&quiet, 7, 1, 5), published(&key, 9, 61, 5)]);
     let truth = [status(&key, 60, &[(7, 1), (9, 61)]), status(&quiet, 5, &[(7, 1), (9, 6)])];
-    bench.archive.set_histories(&truth).unwrap();
+    bench.archive.take_view(&truth).unwrap();
     for _ in 0..2 {
         assert_eq!(bench.status(&quiet).epochs, truth[1].epochs);
         assert_eq!(bench.status(&quiet).watermark.epoch, Epoch(9));
@@ -99,4 +99,65 @@ fn a_reset_begins_anew_and_keeps_a_copy() {
     let old = Archive::open(&retired, &Options::default()).unwrap();
     let page = old.reader().unwrap().page(&key, range(1, 500), 500, usize::MAX).unwrap().unwrap();
     assert_eq!(page.served, range(1, 130));
+}
+
+#[test]
+fn rows_before_a_hole_are_served_and_the_hole_is_stated() {
+    let mut bench = Bench::new();
+    let key = key(CANDLES);
+    bench.append(vec![published(&key, 7, 1, 60)]);
+    let done = bench.append(vec![published(&key, 9, 81, 30)]);
+    assert_eq!((done.rows, done.broken), (30, 1));
+    bench.append(vec![published(&key, 9, 111, 40), published(&key, 9, 161, 5)]);
+    for round in 0..4 {
+        let (status, holes) = bench.archive.reader().unwrap().stream(&key).unwrap();
+        assert_eq!((status.watermark.earliest, status.watermark.latest), (Seq(1), Seq(165)), "round {round}");
+        assert_eq!(holes, [range(61, 80), range(151, 160)], "round {round}");
+        let epochs: Vec<(u64, u64)> = status.epochs.iter().map(|s| (s.epoch.0, s.first_sequence.0)).collect();
+        assert_eq!(epochs, [(7, 1), (9, 61)], "epoch 9 may have begun in the hole");
+        assert_eq!(bench.page(&key, 1, 165).served, range(1, 60));
+        assert_eq!(bench.page(&key, 61, 165).served, range(81, 150));
+        assert_eq!(bench.page(&key, 155, 165).served, range(161, 165));
+        assert!(bench.page(&key, 65, 70).served.is_empty());
+        let checks = bench.archive.reader().unwrap().check(&key).unwrap();
+        assert!(checks.iter().all(RangeCheck::is_sound) && checks.len() == 3, "{checks:?}");
+        if round == 1 {
+            bench.append(vec![published(&self::key("candles.sim.OTHER.1m"), 9, 1, 1)]);
+            bench.seal();
+        }
+        bench = bench.reopen();
+    }
+}
+
+#[test]
+fn the_end_of_a_stream_that_will_not_come_is_stated() {
+    let mut bench = Bench::new();
+    let (key, gone) = (key(CANDLES), self::key("candles.sim.GONE.1m"));
+    bench.append(vec![published(&key, 7, 1, 60)]);
+    let view = [status(&key, 90, &[(7, 1)]), status(&gone, 12, &[(7, 1)])];
+    assert_eq!(bench.archive.take_view(&view).unwrap(), Missing { streams: 2, rows: 42 });
+    assert_eq!(bench.archive.take_view(&view).unwrap(), Missing::default(), "it is known now");
+    for _ in 0..2 {
+        let (found, holes) = bench.archive.reader().unwrap().stream(&key).unwrap();
+        assert_eq!((found.watermark.latest, holes), (Seq(90), vec![range(61, 90)]));
+        let (found, holes) = bench.archive.reader().unwrap().stream(&gone).unwrap();
+        assert_eq!((found.watermark.earliest, found.watermark.latest, holes), (Seq(13), Seq(12), vec![]));
+        bench = bench.reopen();
+    }
+    bench.append(vec![published(&key, 7, 91, 5), published(&gone, 7, 13, 2)]);
+    let bench = bench.reopen();
+    assert_eq!(bench.page(&key, 61, 100).served, range(91, 95));
+    assert_eq!(bench.page(&gone, 1, 100).served, range(13, 14));
+}
+
+#[test]
+fn a_file_of_the_first_layout_is_read() {
+    let mut bench = Bench::new();
+    let key = key(CANDLES);
+    bench.append(vec![published(&key, 7, 1, 5)]);
+    let first = "DROP TABLE holes; UPDATE gapless_layout SET version = 1";
+    bench.archive.database.connection.execute_batch(first).unwrap();
+    let mut bench = bench.reopen();
+    bench.append(vec![published(&key, 7, 8, 2)]);
+    assert_eq!(bench.reopen().archive.reader().unwrap().stream(&key).unwrap().1, [range(6, 7)]);
 }

@@ -191,23 +191,6 @@ fn records_that_are_there_already_are_left_out_and_missing_ones_refused() {
 }
 
 #[test]
-fn rows_lost_by_the_journal_move_earliest_and_stay_lost_after_a_reopen() {
-    let mut bench = Bench::new();
-    let key = key(CANDLES);
-    bench.append(vec![published(&key, 7, 1, 150)]);
-    bench.append(vec![published(&key, 7, 151, 10)]);
-    bench.seal();
-    assert_eq!(bench.append(vec![published(&key, 7, 200, 5)]).broken, 1);
-    for _ in 0..2 {
-        let page = bench.page(&key, 1, 1000);
-        assert_eq!(page.served, range(200, 204));
-        assert_eq!(page.status.watermark.earliest, Seq(200));
-        assert_eq!(page.status.watermark.digest, running(&key, 204));
-        bench = bench.reopen();
-    }
-}
-
-#[test]
 fn a_stream_may_begin_above_one() {
     let mut bench = Bench::new();
     let key = key(CANDLES);
