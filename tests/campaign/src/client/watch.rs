@@ -110,3 +110,6 @@ impl Seen {
         goals.iter().map(behind).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

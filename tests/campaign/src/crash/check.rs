@@ -136,3 +136,6 @@ pub(super) fn shortened(problems: Vec<String>) -> Vec<String> {
     }
     told
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,3 +75,6 @@ pub(super) fn concerns(fault: &Fault, client: Target) -> bool {
         other => other == client,
     }
 }
+
+#[cfg(test)]
+mod tests;
