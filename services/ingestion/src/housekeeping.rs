@@ -1,13 +1,15 @@
-//! What happens once a second: followers' positions are stored, old segments retired, gauges set.
+//! What happens once a second: followers' positions are stored, old segments retired, a piece of the
+//! journal read for damage, gauges set.
 
 use crate::core::Ledger;
 use crate::intake::Intake;
+use crate::scrub::{Intact, Scrub};
 use crate::{SERVICE, clock};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gapless_journal::Journal;
 use gapless_service_kit::metrics::{self, names};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A follower's acknowledgement is at most this old on disk; retention in whole segments is not urgent.
 const TICK: Duration = Duration::from_secs(1);
@@ -22,8 +24,12 @@ impl Housekeeping {
     /// Works until `stop` disconnects.
     pub(crate) fn run(self, stop: &Receiver<()>) {
         let mut held_by = None;
+        let mut scrub = Scrub::new(Instant::now());
+        let intact = Intact::new();
         loop {
             self.retire(&mut held_by);
+            scrub.tick(&self.journal, Instant::now());
+            intact.look(&self.journal);
             self.measure();
             match stop.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}

@@ -33,6 +33,7 @@ mod ingest_socket;
 mod intake;
 mod replay_socket;
 mod run;
+mod scrub;
 pub mod sources;
 mod writer;
 

@@ -93,6 +93,7 @@ impl Shell {
             }
             let now = Instant::now();
             if self.beat.due_in(now).is_zero() {
+                self.writable.look(|| self.recorder.probe());
                 self.publish_heartbeat()?;
                 self.beat.sent(now);
             }
@@ -113,7 +114,9 @@ impl Shell {
             Ok(recorded) => recorded,
             Err(error) => return self.refuse(waiting, error),
         };
-        self.writable.works();
+        if !records.is_empty() {
+            self.writable.works();
+        }
         self.counts.appended(&records, started.elapsed());
         self.publish(records)?;
         for (decision, waiting) in decisions.into_iter().zip(waiting) {

@@ -19,7 +19,7 @@ pub fn write_atomically(
     name: &str,
     parts: &[&[u8]],
 ) -> io::Result<Arc<dyn DiskFile>> {
-    let new = dir.join(format!("{PREFIX}{name}{SUFFIX}"));
+    let new = dir.join(leftover(name));
     let written = fill(disk, &new, parts).and_then(|file| {
         disk.rename(&new, &dir.join(name))?;
         Ok(file)
@@ -34,6 +34,12 @@ pub fn write_atomically(
     };
     disk.sync_dir(dir)?;
     Ok(file)
+}
+
+/// What a file is called that may be removed by whoever finds it: [`write_atomically`] gives `name` this name
+/// on the way.
+pub fn leftover(name: &str) -> String {
+    format!("{PREFIX}{name}{SUFFIX}")
 }
 
 /// Whether a file of this name is what a killed [`write_atomically`] left: it may be removed.

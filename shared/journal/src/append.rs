@@ -6,7 +6,7 @@ use crate::header::Previous;
 use crate::meta::Meta;
 use crate::segment::Segment;
 use crate::{Journal, JournalError, MAX_RECORD_BYTES, Options, Sync};
-use gapless_disk::DiskFile;
+use gapless_disk::{DiskFile, leftover};
 use gapless_model::{Position, UnixMillis};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -30,6 +30,8 @@ pub struct Appender {
     file: Arc<dyn DiskFile>,
     buffer: Vec<u8>,
     broken: Option<String>,
+    /// How long the last group was that the disk refused.
+    refused_bytes: usize,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -54,7 +56,17 @@ impl Appender {
     ) -> Result<Appender, JournalError> {
         let thread =
             journal.shared.syncer.spawn().map_err(io_error("start the sync thread of", &options.dir))?;
-        Ok(Appender { journal, options, meta, segment, file, buffer: Vec::new(), broken: None, thread })
+        Ok(Appender {
+            journal,
+            options,
+            meta,
+            segment,
+            file,
+            buffer: Vec::new(),
+            broken: None,
+            refused_bytes: 0,
+            thread,
+        })
     }
 
     /// The position that the next record will get.
@@ -150,6 +162,20 @@ impl Appender {
         Ok(())
     }
 
+    /// Whether the disk has room for the group that it refused last, by writing as much into another file that
+    /// is removed again. For telling that a full disk is well without waiting for somebody's records.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn probe(&self) -> Result<(), JournalError> {
+        self.check_usable()?;
+        let Options { disk, dir, .. } = &self.options;
+        let path = dir.join(leftover("probe"));
+        let written = disk.create(&path).and_then(|file| file.write_all_at(&vec![0; self.refused_bytes], 0));
+        let removed = disk.remove(&path);
+        written.and(removed).map_err(io_error("write", &path))
+    }
+
     /// Syncs everything and notes that the journal was closed properly.
     ///
     /// # Errors
@@ -174,6 +200,7 @@ impl Appender {
     /// Writes the buffer at `start`; on failure the file ends there again.
     fn write(&mut self, start: u64) -> Result<(), JournalError> {
         if let Err(error) = self.file.write_all_at(&self.buffer, start) {
+            self.refused_bytes = self.buffer.len();
             if let Err(cut) = self.file.set_len(start) {
                 return Err(self.break_down(format!("writing failed ({error}) and then cutting ({cut})")));
             }

@@ -9,6 +9,7 @@
 
 use gapless_disk::DiskFile;
 use std::io;
+use std::ops::Range;
 
 /// The longest record: the limit of any message.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -61,9 +62,9 @@ fn parse_head(bytes: &[u8; HEAD_BYTES]) -> Result<Head, &'static str> {
 
 /// What lies at one place.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Step<'a> {
-    /// A whole record.
-    Record { offset: u64, position: u64, payload: &'a [u8] },
+pub(crate) enum Step {
+    /// A whole record; its bytes are [`Scanner::payload`].
+    Record { offset: u64, position: u64 },
     /// The end, between two records.
     End,
     /// The end, inside a record that was begun.
@@ -84,70 +85,150 @@ pub(crate) struct Scanner<'f> {
     buffer: Vec<u8>,
     /// Where in `buffer` the next record begins.
     cursor: usize,
+    /// Where in `buffer` the bytes of the last record are.
+    payload: Range<usize>,
 }
 
 impl<'f> Scanner<'f> {
     pub(crate) fn new(file: &'f dyn DiskFile, offset: u64, end: u64, expected: u64) -> Scanner<'f> {
-        Scanner { file, offset, end, expected, buffer: Vec::new(), cursor: 0 }
+        Scanner { file, offset, end, expected, buffer: Vec::new(), cursor: 0, payload: 0..0 }
     }
 
-    /// The next record, checked. After anything but a record the scan is over.
-    pub(crate) fn step(&mut self) -> io::Result<Step<'_>> {
+    /// The position that the next record must have.
+    pub(crate) fn expected(&self) -> u64 {
+        self.expected
+    }
+
+    /// The bytes of the record that [`Scanner::step`] just found.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.buffer.get(self.payload.clone()).unwrap_or_default()
+    }
+
+    /// The next record, checked. After anything but a record the scan is over, unless [`Scanner::skip`]
+    /// finds another one.
+    pub(crate) fn step(&mut self) -> io::Result<Step> {
         let offset = self.offset;
-        let left = self.end.saturating_sub(offset);
-        if left == 0 {
+        if self.left() == 0 {
             return Ok(Step::End);
         }
-        if left < HEAD_BYTES as u64 {
-            return Ok(Step::Torn { offset });
-        }
-        if !self.fill(HEAD_BYTES)? {
-            return Ok(Step::Torn { offset });
-        }
-        let Some(head) = self.buffer.get(self.cursor..).and_then(|rest| rest.first_chunk()) else {
-            return Ok(Step::Torn { offset });
-        };
-        let head = match parse_head(head) {
-            Ok(head) => head,
-            Err(reason) => return Ok(Step::Bad { offset, reason }),
+        let head = match self.head()? {
+            None => return Ok(Step::Torn { offset }),
+            Some(Ok(head)) => head,
+            Some(Err(reason)) => return Ok(Step::Bad { offset, reason }),
         };
         if head.position != self.expected {
             return Ok(Step::Bad { offset, reason: "a record has another position than it should" });
         }
-        if left < size(head.payload) {
-            return Ok(Step::Torn { offset });
+        match self.is_whole(&head)? {
+            None => Ok(Step::Torn { offset }),
+            Some(false) => Ok(Step::Bad { offset, reason: "the checksum of a record is wrong" }),
+            Some(true) => {
+                let start = self.cursor + HEAD_BYTES;
+                self.payload = start..start + head.payload;
+                self.pass(HEAD_BYTES + head.payload);
+                self.expected += 1;
+                Ok(Step::Record { offset, position: head.position })
+            }
         }
-        if !self.fill(HEAD_BYTES + head.payload)? {
-            return Ok(Step::Torn { offset });
+    }
+
+    /// Goes on behind what is no record, to the next whole one with the expected position or a later one
+    /// before `limit`. Its position, or `None` when no such record follows.
+    ///
+    /// A head that is whole says where the next record begins, whatever is wrong with its own. Without one
+    /// every byte may be the beginning.
+    pub(crate) fn skip(&mut self, limit: u64) -> io::Result<Option<u64>> {
+        match self.head()? {
+            Some(Ok(head)) if head.position == self.expected && self.left() >= size(head.payload) => {
+                self.pass(HEAD_BYTES + head.payload);
+            }
+            _ => {}
+        }
+        while self.left() >= HEAD_BYTES as u64 && self.fill(HEAD_BYTES)? {
+            let expected = self.expected;
+            let rest = self.buffer.get(self.cursor..).unwrap_or_default();
+            let mut places = rest.windows(HEAD_BYTES);
+            let Some(at) = places.position(|place| may_be_head(place, expected..limit)) else {
+                self.pass(rest.len() + 1 - HEAD_BYTES);
+                continue;
+            };
+            self.pass(at);
+            if let Some(Ok(head)) = self.head()?
+                && self.is_whole(&head)? == Some(true)
+            {
+                self.expected = head.position;
+                return Ok(Some(head.position));
+            }
+            self.pass(1);
+        }
+        Ok(None)
+    }
+
+    /// Bytes from the next record on.
+    fn left(&self) -> u64 {
+        self.end.saturating_sub(self.offset)
+    }
+
+    /// The head of the next record; `None` when the file ends inside it.
+    fn head(&mut self) -> io::Result<Option<Result<Head, &'static str>>> {
+        if self.left() < HEAD_BYTES as u64 || !self.fill(HEAD_BYTES)? {
+            return Ok(None);
+        }
+        let head = self.buffer.get(self.cursor..).and_then(|rest| rest.first_chunk());
+        Ok(head.map(parse_head))
+    }
+
+    /// Whether the bytes after `head` are its record's; `None` when the file ends inside them.
+    fn is_whole(&mut self, head: &Head) -> io::Result<Option<bool>> {
+        if self.left() < size(head.payload) || !self.fill(HEAD_BYTES + head.payload)? {
+            return Ok(None);
         }
         let start = self.cursor + HEAD_BYTES;
         let payload = self.buffer.get(start..start + head.payload).unwrap_or_default();
-        if body_crc(head.position, payload) != head.body_crc {
-            return Ok(Step::Bad { offset, reason: "the checksum of a record is wrong" });
+        Ok(Some(body_crc(head.position, payload) == head.body_crc))
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.offset += bytes as u64;
+        self.cursor += bytes;
+        if self.cursor > self.buffer.len() {
+            self.buffer.clear();
+            self.cursor = 0;
         }
-        self.cursor = start + head.payload;
-        self.offset += size(head.payload);
-        self.expected += 1;
-        Ok(Step::Record { offset, position: head.position, payload })
     }
 
     /// Makes at least `bytes` bytes from the cursor on available; whether the file has them.
     fn fill(&mut self, bytes: usize) -> io::Result<bool> {
-        let have = self.buffer.len() - self.cursor;
+        let mut have = self.buffer.len() - self.cursor;
         if have >= bytes {
             return Ok(true);
         }
         self.buffer.drain(..self.cursor);
         self.cursor = 0;
-        let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
         self.buffer.resize(bytes.max(CHUNK_BYTES).min(left), 0);
-        let (_, missing) = self.buffer.split_at_mut(have);
-        match self.file.read_exact_at(missing, self.offset + have as u64) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-            Err(error) => Err(error),
+        while let Some(missing) = self.buffer.get_mut(have..).filter(|missing| !missing.is_empty()) {
+            match self.file.read_at(missing, self.offset + have as u64) {
+                Ok(0) => break,
+                Ok(read) => have += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.buffer.truncate(have);
+                    return Err(error);
+                }
+            }
         }
+        self.buffer.truncate(have);
+        Ok(have >= bytes)
     }
+}
+
+/// Whether a record with one of `positions` may begin with these bytes. Nearly no place passes the first look,
+/// so that the checksum is rarely computed.
+fn may_be_head(bytes: &[u8], positions: Range<u64>) -> bool {
+    let Some(head) = bytes.first_chunk::<HEAD_BYTES>() else { return false };
+    let [_, _, _, _, _, _, _, _, position @ .., _, _, _, _] = *head;
+    positions.contains(&u64::from_le_bytes(position)) && parse_head(head).is_ok()
 }
 
 /// Whether a whole record with a position after `after` begins anywhere in `bytes`: then what lies before

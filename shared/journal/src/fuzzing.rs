@@ -68,6 +68,7 @@ fn read_all(journal: &Journal, files: &BTreeMap<PathBuf, Vec<u8>>) -> (BTreeMap<
                 continue;
             }
         };
+        failed |= read.first > from;
         assert!(read.first >= from && read.latest >= status.latest && read.earliest >= status.earliest);
         let mut position = read.first;
         for record in read.records {

@@ -17,7 +17,7 @@ const MAGIC: [u8; 8] = *b"GAPLSJNL";
 const FORMAT: u32 = 1;
 pub(crate) const HEADER_BYTES: usize = 64;
 /// The furthest a segment may begin: 10^9 records a second for a century, and counting on never overflows.
-const MAX_FIRST: Position = Position(1 << 62);
+pub(crate) const MAX_FIRST: Position = Position(1 << 62);
 
 /// What a segment file says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,17 @@ impl Header {
         header
     }
 
-    /// Reads and checks the header of `file`.
-    pub(crate) fn read(file: &dyn DiskFile, path: &Path) -> Result<Header, JournalError> {
+    /// Stands in for a header that cannot be read any more: what is known from the file's name and from the
+    /// segment before. The preamble is given up; that of a sealed segment is not needed any more.
+    pub(crate) fn stand_in(first: Position, created: UnixMillis, previous: Previous) -> Header {
+        Header::new(Epoch::UNSTATED, first, created, previous, &[])
+    }
+
+    /// Reads the header of `file`; `Err` inside says why it cannot be believed.
+    pub(crate) fn read(
+        file: &dyn DiskFile,
+        path: &Path,
+    ) -> Result<Result<Header, &'static str>, JournalError> {
         let mut bytes = [0u8; HEADER_BYTES];
         file.read_exact_at(&mut bytes, 0).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => damaged(path, 0, "the file ends inside its header"),
@@ -83,10 +92,10 @@ impl Header {
         })?;
         let (body, check) = bytes.split_at(HEADER_BYTES - 4);
         if !bytes.starts_with(&MAGIC) {
-            return Err(damaged(path, 0, "this is not a journal file"));
+            return Ok(Err("this is not a journal file"));
         }
         if crc32c::crc32c(body).to_le_bytes() != check {
-            return Err(damaged(path, 0, "the checksum of the file's header is wrong"));
+            return Ok(Err("the checksum of the file's header is wrong"));
         }
         let format = u32_at(&bytes, 8);
         if format != FORMAT {
@@ -96,18 +105,22 @@ impl Header {
         if !(Position::FIRST..=MAX_FIRST).contains(&first) {
             return Err(damaged(path, 24, format!("it begins at {first}, where no journal gets")));
         }
-        Ok(Header {
+        Ok(Ok(Header {
             preamble_bytes: u32_at(&bytes, 12),
             epoch: Epoch(u64_at(&bytes, 16)),
             first,
             created: UnixMillis(u64_at(&bytes, 32) as i64),
             previous: Previous { first: Position(u64_at(&bytes, 40)), bytes: u64_at(&bytes, 48) },
             preamble_crc: u32_at(&bytes, 56),
-        })
+        }))
     }
 
-    /// Reads and checks the preamble that follows the header.
-    pub(crate) fn read_preamble(&self, file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>, JournalError> {
+    /// Reads the preamble that follows the header; `None` when its checksum is wrong.
+    pub(crate) fn read_preamble(
+        &self,
+        file: &dyn DiskFile,
+        path: &Path,
+    ) -> Result<Option<Vec<u8>>, JournalError> {
         let at = HEADER_BYTES as u64;
         let length = file.len().map_err(io_error("look at", path))?;
         if length < self.data_start() {
@@ -115,10 +128,7 @@ impl Header {
         }
         let mut preamble = vec![0; self.preamble_bytes as usize];
         file.read_exact_at(&mut preamble, at).map_err(io_error("read", path))?;
-        if crc32c::crc32c(&preamble) != self.preamble_crc {
-            return Err(damaged(path, at, "the checksum of the preamble is wrong"));
-        }
-        Ok(preamble)
+        Ok((crc32c::crc32c(&preamble) == self.preamble_crc).then_some(preamble))
     }
 }
 

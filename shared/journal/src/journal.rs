@@ -1,5 +1,6 @@
 //! The side of the journal that anybody may hold: its state, its followers, its readers.
 
+use crate::damage::Damages;
 use crate::followers::Followers;
 use crate::segment::Segment;
 use crate::sync::Syncer;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) history: Vec<EpochStart>,
     pub(crate) followers: Mutex<Followers>,
     pub(crate) syncer: Syncer,
+    pub(crate) damages: Damages,
     pub(crate) log: Mutex<Log>,
     /// Held as long as the value lives.
     pub(crate) _lock: Box<dyn Any + Send + Sync>,

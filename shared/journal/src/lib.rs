@@ -28,6 +28,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod append;
+mod chain;
+mod damage;
 mod error;
 mod followers;
 mod frame;
@@ -46,6 +48,7 @@ mod segment;
 mod sync;
 
 pub use append::{Appended, Appender};
+pub use damage::Damage;
 pub use error::JournalError;
 pub use followers::{FollowerStatus, MAX_FOLLOWERS};
 pub use frame::MAX_RECORD_BYTES;

@@ -76,6 +76,11 @@ impl Meta {
         self.epochs.last().map_or(Epoch::UNSTATED, |start| Epoch(start.epoch))
     }
 
+    /// Where the current epoch began.
+    pub(crate) fn epoch_start(&self) -> Position {
+        self.epochs.last().map_or(Position::FIRST, |start| Position(start.first_position))
+    }
+
     /// The last run ended without closing, in another run of the system: unsynced writes may be gone.
     pub(crate) fn lost_power(&self, boot_id: &str) -> bool {
         self.closed_at.is_none() && self.boot_id != boot_id

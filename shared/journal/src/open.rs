@@ -1,6 +1,8 @@
 //! From a folder to an open journal.
 
 use crate::append::Appender;
+use crate::chain::Base;
+use crate::damage::Damages;
 use crate::error::{damaged, io_error};
 use crate::followers::Followers;
 use crate::header::Previous;
@@ -23,9 +25,11 @@ pub struct Opened {
     pub appender: Appender,
     /// Everything else.
     pub journal: Journal,
-    /// What the caller gave at the last [`Appender::roll`]; empty when there was none.
+    /// What the caller gave at the last [`Appender::roll`], or at one before when that is damaged; empty when
+    /// there was none.
     pub preamble: Vec<u8>,
-    /// The first record that is not in `preamble`: read on from here to restore the caller's state.
+    /// The first record that is not in `preamble`: read on from here to restore the caller's state. Records
+    /// that are damaged are missing then ([`crate::Read::first`] says so); a new epoch has begun in that case.
     pub replay_from: Position,
     /// What was found, and done about it.
     pub recovery: Recovery,
@@ -34,8 +38,9 @@ pub struct Opened {
 /// Opens the journal in `options.dir`, or makes it. `now` names a new epoch if one begins.
 ///
 /// # Errors
-/// [`JournalError::Locked`] when it is open already, [`JournalError::Damaged`] when its files are not what
-/// was written (then nothing was changed), [`JournalError::Io`] when the folder cannot be used.
+/// [`JournalError::Locked`] when it is open already, [`JournalError::Damaged`] when files are missing or not
+/// a journal's (then nothing was changed), [`JournalError::Io`] when the folder cannot be used. Single
+/// damaged records are no error: see [`Journal::damage`].
 pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let (disk, dir) = (Arc::clone(&options.disk), options.dir.clone());
     disk.create_dir_all(&dir).map_err(io_error("make", &dir))?;
@@ -58,7 +63,6 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let Some(last) = recovered.segments.last().map(Arc::clone) else {
         return Err(damaged(&dir, 0, "there is no file"));
     };
-    let preamble = last.header.read_preamble(&*recovered.active, &last.path)?;
     let latest = recovered.recovery.latest;
     followers.cap(latest);
     let file = recovered.active;
@@ -76,11 +80,13 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         history: meta.history(),
         followers: Mutex::new(followers),
         syncer,
+        damages: Damages::default(),
         log: Mutex::new(log),
         _lock: lock,
     });
-    let replay_from = last.first();
+    recovered.damages.into_iter().for_each(|damage| journal.shared.damages.note(damage));
     let appender = Appender::new(journal.clone(), options, meta, last, file)?;
+    let Base { preamble, replay_from, .. } = recovered.base;
     Ok(Opened { appender, journal, preamble, replay_from, recovery: recovered.recovery })
 }
 
@@ -97,5 +103,14 @@ fn begin(options: &Options, before: Option<Meta>, now: UnixMillis) -> Result<Rec
         Segment::create(disk, dir, meta.epoch(), Position::FIRST, now, Previous::default(), &[])?;
     let end = segment.header.data_start();
     let recovery = Recovery { unclean: before.is_some(), cut: None, left_epoch, latest: Position::NONE };
-    Ok(Recovered { segments: vec![Arc::new(segment)], active, end, sealed_bytes: 0, meta, recovery })
+    Ok(Recovered {
+        segments: vec![Arc::new(segment)],
+        active,
+        end,
+        sealed_bytes: 0,
+        meta,
+        recovery,
+        base: Base::beginning(),
+        damages: Vec::new(),
+    })
 }

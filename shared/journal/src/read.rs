@@ -1,8 +1,9 @@
 //! Reading a range while the writer goes on.
 
+use crate::damage::{Damage, Damages};
 use crate::error::{damaged, io_error};
 use crate::frame::{Scanner, Step};
-use crate::segment::Segment;
+use crate::segment::{Lost, Segment};
 use crate::{Journal, JournalError};
 use gapless_disk::DiskFile;
 use gapless_model::Position;
@@ -26,6 +27,8 @@ pub struct Read {
 struct Place {
     segment: Arc<Segment>,
     end: u64,
+    /// The first position after this segment.
+    next: Position,
     from: Position,
     earliest: Position,
     latest: Position,
@@ -33,12 +36,15 @@ struct Place {
 
 impl Journal {
     /// Records from `from` on, about `max_bytes` of them and at least one if there is one. A `from` that
-    /// was retired reads from the oldest that is left ([`Read::first`] says so). It may stop early, at
-    /// the end of a segment.
+    /// was retired reads from the oldest that is left, and one that is damaged from the next whole record
+    /// ([`Read::first`] says so). It may stop early, at the end of a segment or before a damaged record.
+    ///
+    /// Bytes that are not what was written are never returned; what is found is in [`Journal::damage`].
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when stored bytes are not what was written; none of them is returned.
+    /// When a file cannot be read at all.
     pub fn read(&self, from: Position, max_bytes: usize) -> Result<Read, JournalError> {
+        let mut from = from;
         loop {
             let place = match self.locate(from)? {
                 Ok(place) => place,
@@ -54,8 +60,17 @@ impl Journal {
                 }
                 Err(error) => return Err(io_error("open", &place.segment.path)(error)),
             };
-            return place.read(&*file, max_bytes);
+            match place.read(&*file, max_bytes, &self.shared.damages)? {
+                Some(read) => return Ok(read),
+                // The rest of the segment is damaged.
+                None => from = place.next,
+            }
         }
+    }
+
+    /// What was found damaged so far and is still there.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.shared.damages.list()
     }
 
     /// The segment that holds `from`, or the answer when there is nothing to read.
@@ -72,34 +87,66 @@ impl Journal {
         let Some(segment) = after.checked_sub(1).and_then(|at| log.segments.get(at)).map(Arc::clone) else {
             return Err(damaged(&self.shared.dir, 0, format!("no file holds position {from}")));
         };
-        let end = log.segments.get(after).map_or(log.end, |next| next.header.previous.bytes);
-        Ok(Ok(Place { segment, end, from, earliest, latest }))
+        let (end, next) = match log.segments.get(after) {
+            Some(next) => (next.header.previous.bytes, next.first()),
+            None => (log.end, latest.next()),
+        };
+        Ok(Ok(Place { segment, end, next, from, earliest, latest }))
     }
 }
 
 impl Place {
-    fn read(self, file: &dyn DiskFile, max_bytes: usize) -> Result<Read, JournalError> {
+    /// What there is from `from` on; `None` when nothing of it can be read.
+    fn read(
+        &self,
+        file: &dyn DiskFile,
+        max_bytes: usize,
+        damages: &Damages,
+    ) -> Result<Option<Read>, JournalError> {
         let path = &self.segment.path;
-        let (start, offset) = self.segment.floor(file, self.from, self.end)?;
+        let failed = |error| io_error("read", path)(error);
+        let note = |lost: &Lost| damages.note(Damage::of_records(path, lost));
+        let ((start, offset), lost) = self.segment.floor(file, self.from, self.end, self.next)?;
+        lost.iter().for_each(note);
         let mut scanner = Scanner::new(file, offset, self.end, start.0);
+        let mut first = self.from;
         let mut records = Vec::new();
         let mut bytes = 0;
         loop {
-            match scanner.step().map_err(io_error("read", path))? {
-                Step::Record { position, .. } if position < self.from.0 => {}
-                Step::Record { payload, .. } => {
-                    if !records.is_empty() && bytes + payload.len() > max_bytes {
+            let (offset, reason) = match scanner.step().map_err(failed)? {
+                Step::Record { position, .. } if position < self.from.0 => continue,
+                Step::Record { position, .. } => {
+                    let payload = scanner.payload();
+                    if records.is_empty() {
+                        first = Position(position);
+                    } else if bytes + payload.len() > max_bytes {
                         break;
                     }
                     bytes += payload.len();
                     records.push(payload.to_vec());
+                    continue;
                 }
-                Step::End => break,
-                Step::Torn { offset } => return Err(damaged(path, offset, "the file ends inside a record")),
-                Step::Bad { offset, reason } => return Err(damaged(path, offset, reason)),
+                Step::End => (self.end, "the file ends before its last record"),
+                Step::Torn { offset } => (offset, "the file ends inside a record"),
+                Step::Bad { offset, reason } => (offset, reason),
+            };
+            if scanner.expected() >= self.next.0 || !records.is_empty() {
+                break;
+            }
+            let expected = scanner.expected();
+            let found = scanner.skip(self.next.0).map_err(failed)?;
+            let positions = expected..found.unwrap_or(self.next.0);
+            if !positions.is_empty() {
+                note(&Lost { offset, positions, reason });
+            }
+            if found.is_none() {
+                return Ok(None);
             }
         }
-        let latest = self.latest.max(Position((self.from.0 + records.len() as u64).saturating_sub(1)));
-        Ok(Read { first: self.from, records, earliest: self.earliest, latest })
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let latest = self.latest.max(Position(first.0 + records.len() as u64 - 1));
+        Ok(Some(Read { first, records, earliest: self.earliest, latest }))
     }
 }

@@ -1,19 +1,27 @@
 //! What a journal's files say after any kind of end.
 //!
 //! A killed process leaves a prefix of what it wrote: the last record may be cut short, never wrong. So a
-//! short record at the end is cut, and a wrong one is damage. A power loss can also leave holes where
-//! pages were not written in order: then everything from the first wrong byte on is cut, and if that may
-//! have held something acknowledged, a new epoch begins. Cutting at every wrong record would be simpler,
-//! and would turn one flipped bit into the silent loss of everything after it.
+//! short record at the end is cut, and a wrong one is damage: it is passed over, and the whole records
+//! behind it stay. A power loss can also leave holes where pages were not written in order: then everything
+//! from the first wrong byte on is cut. Cutting at every wrong record would be simpler, and would turn one
+//! flipped bit into the loss of everything after it.
+//!
+//! Whenever something acknowledged may be gone that the caller's state depends on, a new epoch begins: what
+//! was in a damaged record is not known, so its numbers could be given out twice otherwise.
 
+use crate::chain::{Base, Chain};
+use crate::damage::Damage;
 use crate::error::{damaged, io_error};
 use crate::meta::Meta;
 use crate::segment::{Scan, Segment, Stop};
-use crate::{JournalError, Options, Verify, frame};
+use crate::{JournalError, Options, frame};
 use gapless_disk::DiskFile;
 use gapless_model::{Epoch, Position, UnixMillis};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Copied at once when the last file is written again: few calls, little memory.
+const REWRITE_BYTES: usize = 1 << 20;
 
 /// What was found at open, and done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +57,8 @@ pub(crate) struct Recovered {
     pub(crate) sealed_bytes: u64,
     pub(crate) meta: Meta,
     pub(crate) recovery: Recovery,
+    pub(crate) base: Base,
+    pub(crate) damages: Vec<Damage>,
 }
 
 /// Reads `paths` (at least one) and repairs the tail of the last one. A follower has the record at
@@ -60,18 +70,18 @@ pub(crate) fn recover(
     followed: Position,
     now: UnixMillis,
 ) -> Result<Recovered, JournalError> {
-    let segments =
-        paths.into_iter().map(|path| Segment::open(&options.disk, path)).collect::<Result<Vec<_>, _>>()?;
-    let sealed_bytes = check_chain(&segments)?;
-    if options.verify == Verify::All {
-        check_sealed(&segments)?;
-    }
-    let Some(last) = segments.last() else { return Err(damaged(&options.dir, 0, "there is no file")) };
+    let mut chain = Chain::open(options, paths, now)?;
+    let Some(last) = chain.segments.last() else { return Err(damaged(&options.dir, 0, "there is no file")) };
     let active = last.writer()?;
     let length = active.len().map_err(io_error("look at", &last.path))?;
-    let scan = last.scan(&*active, length)?;
-    let (cut, lost_power) = judge(last, &*active, &scan, length, &meta, options)?;
-    let lost = lost_power || scan.latest < followed;
+    let power = meta.lost_power(&options.boot_id);
+    let scan = if power { last.scan(&*active, length, None)? } else { last.scan_last(&*active, length)? };
+    let (cut, lost_tail) = judge(last, &*active, &scan, length, &meta, power)?;
+    let path = last.path.clone();
+    let tail: Vec<_> = scan.lost.iter().map(|lost| Damage::of_records(&path, lost)).collect();
+    let base = chain.base(&*active)?;
+    let lost_state = chain.state_is_lost(&base, &tail, meta.epoch_start())?;
+    let lost = lost_tail || lost_state || scan.latest < followed;
 
     let left_epoch = lost.then(|| meta.epoch());
     if lost {
@@ -79,32 +89,54 @@ pub(crate) fn recover(
         meta.begin_epoch(now, scan.latest.next());
         meta.store(&*options.disk, &options.dir)?;
         tracing::warn!(left = ?left_epoch, epoch = %meta.epoch(), latest = %scan.latest,
-            %followed, lost_power, "acknowledged records are or may be gone: a new epoch begins");
+            %followed, lost_tail, lost_state, "acknowledged records are or may be gone: a new epoch begins");
     }
     if let Some(cut) = &cut {
-        active.set_len(cut.offset).map_err(io_error("cut", &last.path))?;
+        active.set_len(cut.offset).map_err(io_error("cut", &path))?;
         tracing::warn!(file = %cut.file.display(), offset = cut.offset, bytes = cut.bytes, reason = cut.reason,
             "the unfinished end of the journal was cut");
     }
-    // What a killed process had written may still be only in memory.
-    active.sync().map_err(io_error("sync", &last.path))?;
+    // What a killed process had written may still be only in memory. And when that process died of a sync
+    // that failed, the system takes for clean what never reached the disk, until it is written again.
+    if meta.closed_at.is_none() {
+        write_again(&*active, scan.end).map_err(io_error("write", &path))?;
+    }
+    active.sync().map_err(io_error("sync", &path))?;
     let recovery = Recovery { unclean: meta.closed_at.is_none(), cut, left_epoch, latest: scan.latest };
-    last.set_index(scan.index);
+    let Chain { segments, sealed_bytes, damages } = chain;
+    if let Some(last) = segments.last() {
+        last.set_index(scan.index);
+    }
     let segments = segments.into_iter().map(Arc::new).collect();
-    Ok(Recovered { segments, active, end: scan.end, sealed_bytes, meta, recovery })
+    Ok(Recovered { segments, active, end: scan.end, sealed_bytes, meta, recovery, base, damages })
 }
 
-/// What to cut from the last file, and whether something acknowledged may be gone.
+/// Writes the first `end` bytes of a file over themselves.
+fn write_again(file: &dyn DiskFile, end: u64) -> std::io::Result<()> {
+    let mut buffer = vec![0; REWRITE_BYTES];
+    let mut offset = 0;
+    while offset < end {
+        let len = usize::try_from(end - offset).unwrap_or(REWRITE_BYTES).min(REWRITE_BYTES);
+        let Some(piece) = buffer.get_mut(..len) else { return Ok(()) };
+        file.read_exact_at(piece, offset)?;
+        file.write_all_at(piece, offset)?;
+        offset += len as u64;
+    }
+    Ok(())
+}
+
+/// What to cut from the last file, and whether something acknowledged may be gone with it.
 fn judge(
     last: &Segment,
     file: &dyn DiskFile,
     scan: &Scan,
     length: u64,
     meta: &Meta,
-    options: &Options,
+    power: bool,
 ) -> Result<(Option<Cut>, bool), JournalError> {
-    let power = meta.lost_power(&options.boot_id);
+    let is_bad = matches!(scan.stop, Stop::Bad(_));
     if let Some(closed_at) = meta.closed_at
+        && !is_bad
         && (closed_at != scan.latest.0 || scan.stop != Stop::End)
     {
         let ends =
@@ -117,13 +149,14 @@ fn judge(
         Stop::Torn => {
             Ok((Some(cut("the last record was not written completely")), power && !meta.synced_always))
         }
-        Stop::Bad(reason) => {
+        Stop::Bad(reason) if power => {
             let follows = records_follow(last, file, scan, length)?;
-            if power {
-                return Ok((Some(cut(reason)), follows || !meta.synced_always));
-            }
-            let then = if follows { "and whole records follow it" } else { "and no power loss explains it" };
-            Err(damaged(&last.path, scan.end, format!("{reason}, {then}")))
+            Ok((Some(cut(reason)), follows || !meta.synced_always))
+        }
+        Stop::Bad(reason) => {
+            tracing::error!(file = %last.path.display(), offset = scan.end, reason,
+                "the journal is damaged at its end: what was written there is gone");
+            Ok((Some(cut(reason)), true))
         }
     }
 }
@@ -138,39 +171,4 @@ fn records_follow(
     let mut rest = vec![0; usize::try_from(length - scan.end).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut rest, scan.end).map_err(io_error("read", &last.path))?;
     Ok(frame::holds_record_after(&rest, scan.latest.0))
-}
-
-/// Every header names the segment before it and its length. Returns the bytes of all but the last.
-fn check_chain(segments: &[Segment]) -> Result<u64, JournalError> {
-    let mut total = 0;
-    for pair in segments.windows(2) {
-        let [before, after] = pair else { continue };
-        let previous = after.header.previous;
-        if previous.first != before.first() {
-            let missing = format!("the segment before it begins at {} and is missing", previous.first);
-            return Err(damaged(&after.path, 40, missing));
-        }
-        let length =
-            before.reader().and_then(|file| file.len()).map_err(io_error("look at", &before.path))?;
-        if length != previous.bytes {
-            let other = format!("it has {length} bytes, it had {} when it was sealed", previous.bytes);
-            return Err(damaged(&before.path, length.min(previous.bytes), other));
-        }
-        total += length;
-    }
-    Ok(total)
-}
-
-fn check_sealed(segments: &[Segment]) -> Result<(), JournalError> {
-    for pair in segments.windows(2) {
-        let [before, after] = pair else { continue };
-        let file = before.reader().map_err(io_error("open", &before.path))?;
-        let scan = before.check(&*file, after.header.previous.bytes)?;
-        if scan.latest.next() != after.first() {
-            let reason = format!("it ends at {}, the next file begins at {}", scan.latest, after.first());
-            return Err(damaged(&before.path, scan.end, reason));
-        }
-        before.set_index(scan.index);
-    }
-    Ok(())
 }

@@ -48,6 +48,7 @@ impl Journal {
                 self.put_back(segment, bytes);
                 return Err(failed);
             }
+            self.shared.damages.forget(last);
             // One by one, so that a power loss never leaves a hole.
             let dir = &self.shared.dir;
             self.shared.disk.sync_dir(dir).map_err(io_error("sync", dir))?;

@@ -1,12 +1,14 @@
 //! One file of the journal.
 
 use crate::JournalError;
+use crate::damage::Damage;
 use crate::error::{damaged, io_error};
 use crate::frame::{Scanner, Step};
-use crate::header::{Header, Previous};
+use crate::header::{Header, MAX_FIRST, Previous};
 use crate::index::Index;
 use gapless_disk::{Disk, DiskFile, is_leftover, write_atomically};
 use gapless_model::{Epoch, Position, UnixMillis};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +21,8 @@ pub(crate) struct Segment {
     disk: Arc<dyn Disk>,
     pub(crate) path: PathBuf,
     pub(crate) header: Header,
+    /// Whether the header is the one that was written.
+    pub(crate) is_whole: bool,
     index: Mutex<Lookup>,
 }
 
@@ -47,17 +51,47 @@ impl Segment {
         let file = write_atomically(&**disk, dir, &name, &[&header.to_bytes(), preamble])
             .map_err(io_error("write", &path))?;
         let index = Mutex::new(Lookup::Known(Index::default()));
-        Ok((Segment { disk: Arc::clone(disk), path, header, index }, file))
+        Ok((Segment { disk: Arc::clone(disk), path, header, is_whole: true, index }, file))
     }
 
-    /// Looks at an existing file; its records are not read yet.
-    pub(crate) fn open(disk: &Arc<dyn Disk>, path: PathBuf) -> Result<Segment, JournalError> {
+    /// Looks at an existing file; its records are not read yet. A header that cannot be read is replaced by
+    /// what its name and `before`, the segment before, say; then the damage is returned too.
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        path: PathBuf,
+        before: Option<&Segment>,
+        now: UnixMillis,
+    ) -> Result<(Segment, Option<Damage>), JournalError> {
         let file = disk.open(&path, false).map_err(io_error("open", &path))?;
-        let header = Header::read(&*file, &path)?;
-        if path.file_name().is_none_or(|name| name != file_name(header.first).as_str()) {
-            return Err(damaged(&path, 24, format!("its header says that it begins at {}", header.first)));
-        }
-        Ok(Segment { disk: Arc::clone(disk), path, header, index: Mutex::new(Lookup::Unknown) })
+        let named = first_of(&path);
+        let (header, damage) = match (Header::read(&*file, &path)?, named) {
+            (Ok(header), Some(first)) if header.first == first => (header, None),
+            (Ok(header), _) => {
+                return Err(damaged(
+                    &path,
+                    24,
+                    format!("its header says that it begins at {}", header.first),
+                ));
+            }
+            (Err(reason), Some(first)) if first <= MAX_FIRST => {
+                let previous = match before {
+                    Some(before) => Previous { first: before.first(), bytes: before.length()? },
+                    None => Previous::default(),
+                };
+                let header = Header::stand_in(first, now, previous);
+                (header, Some(Damage::of_head(&path, 0, first, reason)))
+            }
+            (Err(reason), _) => return Err(damaged(&path, 0, reason)),
+        };
+        let disk = Arc::clone(disk);
+        let is_whole = damage.is_none();
+        let segment = Segment { disk, path, header, is_whole, index: Mutex::new(Lookup::Unknown) };
+        Ok((segment, damage))
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn length(&self) -> Result<u64, JournalError> {
+        self.reader().and_then(|file| file.len()).map_err(io_error("look at", &self.path))
     }
 
     pub(crate) fn first(&self) -> Position {
@@ -84,43 +118,66 @@ impl Segment {
         }
     }
 
-    /// A record at or before `position` to begin reading at. Reads the whole file the first time, which
-    /// also checks it.
+    /// A record at or before `position` to begin reading at; `next` is the first position of the segment
+    /// after. Reads the whole file the first time, which also checks it: what is damaged is returned.
     pub(crate) fn floor(
         &self,
         file: &dyn DiskFile,
         position: Position,
         end: u64,
-    ) -> Result<(Position, u64), JournalError> {
+        next: Position,
+    ) -> Result<((Position, u64), Vec<Lost>), JournalError> {
         let start = (self.first(), self.header.data_start());
         let mut lookup = self.lookup();
+        let mut lost = Vec::new();
         if let Lookup::Unknown = *lookup {
-            *lookup = Lookup::Known(self.check(file, end)?.index);
+            let scan = self.scan_sealed(file, end, next)?;
+            lost = scan.lost;
+            *lookup = Lookup::Known(scan.index);
         }
         match &*lookup {
-            Lookup::Known(index) => Ok(index.floor(position).unwrap_or(start)),
-            Lookup::Unknown => Ok(start),
+            Lookup::Known(index) => Ok((index.floor(position).unwrap_or(start), lost)),
+            Lookup::Unknown => Ok((start, lost)),
         }
     }
 
-    /// Reads all records of a sealed segment; anything but whole records is damage.
-    pub(crate) fn check(&self, file: &dyn DiskFile, end: u64) -> Result<Scan, JournalError> {
-        let scan = self.scan(file, end)?;
-        match scan.stop {
-            Stop::End => Ok(scan),
-            Stop::Torn => Err(damaged(&self.path, scan.end, "the file ends inside a record")),
-            Stop::Bad(reason) => Err(damaged(&self.path, scan.end, reason)),
+    /// Reads all records of a sealed segment, which holds those up to `next`. Any that cannot be read are lost.
+    pub(crate) fn scan_sealed(
+        &self,
+        file: &dyn DiskFile,
+        end: u64,
+        next: Position,
+    ) -> Result<Scan, JournalError> {
+        let mut scan = self.scan(file, end, Some(next.0))?;
+        let positions = scan.latest.next().0..next.0;
+        if !positions.is_empty() {
+            let reason = scan.stop.reason();
+            scan.lost.push(Lost { offset: scan.end, positions, reason });
         }
+        Ok(scan)
     }
 
-    /// Reads all records up to the first thing that is none.
-    pub(crate) fn scan(&self, file: &dyn DiskFile, end: u64) -> Result<Scan, JournalError> {
-        let mut index = Index::default();
+    /// Reads all records of the last segment, up to the last whole one.
+    pub(crate) fn scan_last(&self, file: &dyn DiskFile, end: u64) -> Result<Scan, JournalError> {
+        // More records than fit into the file cannot have been there.
+        self.scan(file, end, Some(self.first().0.saturating_add(end)))
+    }
+
+    /// Reads all records up to the first thing that is none, or, with a limit, also those behind it with
+    /// positions before the limit.
+    pub(crate) fn scan(
+        &self,
+        file: &dyn DiskFile,
+        end: u64,
+        limit: Option<u64>,
+    ) -> Result<Scan, JournalError> {
+        let failed = |error| io_error("read", &self.path)(error);
+        let (mut index, mut lost) = (Index::default(), Vec::new());
         let mut latest = self.first().0.saturating_sub(1);
         let mut scanner = Scanner::new(file, self.header.data_start(), end, self.first().0);
         loop {
-            let (end, stop) = match scanner.step().map_err(io_error("read", &self.path))? {
-                Step::Record { offset, position, .. } => {
+            let (offset, stop) = match scanner.step().map_err(failed)? {
+                Step::Record { offset, position } => {
                     index.note(Position(position), offset);
                     latest = position;
                     continue;
@@ -129,7 +186,16 @@ impl Segment {
                 Step::Torn { offset } => (offset, Stop::Torn),
                 Step::Bad { offset, reason } => (offset, Stop::Bad(reason)),
             };
-            return Ok(Scan { index, latest: Position(latest), end, stop });
+            let expected = scanner.expected();
+            if let (Some(limit), true) = (limit, stop != Stop::End)
+                && let Some(found) = scanner.skip(limit).map_err(failed)?
+            {
+                if found > expected {
+                    lost.push(Lost { offset, positions: expected..found, reason: stop.reason() });
+                }
+                continue;
+            }
+            return Ok(Scan { index, latest: Position(latest), end: offset, stop, lost });
         }
     }
 
@@ -148,6 +214,16 @@ pub(crate) struct Scan {
     pub(crate) end: u64,
     /// Why they end there.
     pub(crate) stop: Stop,
+    /// What lies between whole records and is none.
+    pub(crate) lost: Vec<Lost>,
+}
+
+/// Records that are not there any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) offset: u64,
+    pub(crate) positions: Range<u64>,
+    pub(crate) reason: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +231,16 @@ pub(crate) enum Stop {
     End,
     Torn,
     Bad(&'static str),
+}
+
+impl Stop {
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Stop::End => "the file ends before its last record",
+            Stop::Torn => "the file ends inside a record",
+            Stop::Bad(reason) => reason,
+        }
+    }
 }
 
 /// The segment files in `dir`, oldest first. Leftovers of unfinished atomic writes are removed.
@@ -174,6 +260,12 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, JournalE
 
 fn file_name(first: Position) -> String {
     format!("{:0DIGITS$}{SUFFIX}", first.0)
+}
+
+/// The position in a segment's name.
+fn first_of(path: &Path) -> Option<Position> {
+    let name = path.file_name()?.to_str()?.strip_suffix(SUFFIX)?;
+    name.parse().ok().map(Position).filter(|first| *first >= Position::FIRST)
 }
 
 fn is_file_name(name: &str) -> bool {

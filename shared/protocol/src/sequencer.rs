@@ -52,6 +52,8 @@ pub struct Sequencer {
     index: BTreeMap<Arc<StreamKey>, StreamId>,
     dedup: Dedup,
     uncommitted: VecDeque<Provisional>,
+    /// Records are missing from what is replayed.
+    lost: bool,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Sequencer {
             index: BTreeMap::new(),
             dedup,
             uncommitted: VecDeque::new(),
+            lost: false,
         }
     }
 
@@ -175,16 +178,31 @@ impl Sequencer {
         let stream = self.index.get(record.key).copied().unwrap_or(StreamId(self.streams.len() as u32));
         let expected =
             self.streams.get(stream.0 as usize).map_or(Seq::FIRST, |stream| stream.end.latest.next());
-        if range.start() != expected || range.is_empty() {
+        let follows = range.start() == expected || (self.lost && range.start() > expected);
+        if !follows || range.is_empty() {
             let topic = record.key.topic();
             return Err(SequencerError::Sequence { position, topic, expected, found: range.start() });
         }
         self.begin_epoch(record.epoch)?;
+        self.pass_over(record.key, stream, range.start());
         let producer = Some((record.producer_id, record.producer_sequence));
         let producer = producer.filter(|(id, sequence)| *sequence != 0 && !id.is_empty());
         let appended = Appended { position, range, digest, latest_ts, content_hash, producer };
         self.append(record.key, stream, appended);
         Ok(())
+    }
+
+    /// The records up to `through` are there no more and cannot be replayed. Those after them are taken from
+    /// where they are: a stream may go on later than it was known to. What was lost of producers and of
+    /// streams that do not go on is not known, so their numbers would be given out again: an epoch has to
+    /// begin before anything is accepted.
+    ///
+    /// # Panics
+    /// When a batch is provisional: recovery comes before accepting.
+    pub fn lose(&mut self, through: Position) {
+        assert!(self.uncommitted.is_empty(), "records are lost while batches are provisional");
+        self.position = self.position.max(through);
+        self.lost = true;
     }
 
     /// A new history begins after everything that is known; nothing happens when it is the current one.
@@ -254,6 +272,16 @@ impl Sequencer {
         let Appended { content_hash, position, range, .. } = batch;
         let remembered = Remembered { producer_sequence, content_hash, position, range };
         Some(self.dedup.record(stream, producer, remembered))
+    }
+
+    /// The stream's rows before `start` were in records that are lost.
+    fn pass_over(&mut self, key: &StreamKey, stream: StreamId, start: Seq) {
+        if stream.0 as usize == self.streams.len() {
+            self.open_stream(key, stream);
+        }
+        if let Some(stream) = self.streams.get_mut(stream.0 as usize) {
+            stream.end.latest = start.previous();
+        }
     }
 
     fn open_stream(&mut self, key: &StreamKey, stream: StreamId) {

@@ -21,7 +21,7 @@ pub struct State {
     pub name: String,
     /// Whether it holds.
     pub ok: bool,
-    /// Why it does not hold; empty while it does.
+    /// Why it does not hold, or what is not well although it does; else empty.
     pub reason: String,
 }
 
@@ -44,6 +44,11 @@ impl Condition {
     /// The condition holds.
     pub fn holds(&self) {
         self.set(true, String::new());
+    }
+
+    /// The condition holds, but something is not well that somebody should look at.
+    pub fn holds_but(&self, reason: impl Into<String>) {
+        self.set(true, reason.into());
     }
 
     /// The condition does not hold, for `reason`.

@@ -19,7 +19,8 @@ const RESTORE_CHUNK_BYTES: usize = 4 << 20;
 pub struct Ledger(Mutex<Sequencer>);
 
 impl Ledger {
-    /// The state as of the journal's last record: the preamble of its last segment and the records after it.
+    /// The state as of the journal's last record: the preamble of a segment, in general the last one, and the
+    /// records after it. What damaged records held is not in it; then the journal has begun an epoch.
     ///
     /// # Errors
     /// When the journal cannot be read, or its records do not follow each other.
@@ -37,6 +38,10 @@ impl Ledger {
         let mut from = opened.replay_from;
         while from <= status.latest {
             let read = opened.journal.read(from, RESTORE_CHUNK_BYTES)?;
+            if read.first > from {
+                // Damaged: the journal has begun an epoch after its last record.
+                sequencer.lose(Position(read.first.0 - 1));
+            }
             for (record, position) in read.records.iter().zip(read.first.0..) {
                 begin_epochs(&mut sequencer, &opened.journal, Position(position))?;
                 replay(&mut sequencer, Position(position), record)?;

@@ -81,6 +81,14 @@ impl Recorder {
         Ok(true)
     }
 
+    /// Whether the disk has room again for the group that it refused last.
+    ///
+    /// # Errors
+    /// What the journal said.
+    pub fn probe(&self) -> Result<(), JournalError> {
+        self.appender.probe()
+    }
+
     /// The journal's writer, for closing it.
     pub fn into_appender(self) -> Appender {
         self.appender

@@ -34,6 +34,60 @@ fn fill(service: &Running) -> Epoch {
 }
 
 #[test]
+fn a_flipped_bit_costs_a_follower_one_record_and_it_is_told_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = start(small_segments(dir.path()));
+    fill(&service);
+    let damaged: u64 = 18;
+    let whole = service.follower().read(damaged, 1).records.remove(0);
+    let (path, at) = segments(dir.path())
+        .into_iter()
+        .find_map(|path| {
+            let bytes = std::fs::read(&path).unwrap();
+            let at = bytes.windows(whole.len()).position(|window| window == whole)?;
+            Some((path, at))
+        })
+        .unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[at + whole.len() / 2] ^= 4;
+    std::fs::write(&path, &bytes).unwrap();
+
+    let (records, truncated) = follow(&service, 0, 40);
+    let range = SeqRange::of_len(Seq(damaged), 1);
+    assert_eq!(truncated, [(range, TruncateReason::NotServed)]);
+    assert_eq!(records, (1..=40).filter(|at| *at != damaged).collect::<Vec<_>>());
+    service.stop();
+}
+
+#[test]
+fn a_flipped_bit_in_the_newest_segment_does_not_keep_the_service_from_starting() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = start(config(dir.path()));
+    let epoch = fill(&service);
+    service.stop();
+    let path = segments(dir.path()).pop().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let service = start(config(dir.path()));
+    let status = service.follower().status(true);
+    assert_eq!((status.latest.0, status.epochs.len()), (40, 2));
+    assert!(status.epoch > epoch);
+    assert_eq!(latest(&status), [("A".to_owned(), Seq(120))]);
+    let ack = service.producer().ingest("A", 41, candles(121, 3)).unwrap();
+    assert_eq!((ack.position.0, range(&ack)), (41, (121, 123)));
+    service.stop();
+}
+
+fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+    paths.sort();
+    paths
+}
+
+#[test]
 fn a_follower_that_was_gone_for_longer_than_its_lease_is_told_what_it_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = small_segments(dir.path());

@@ -39,8 +39,18 @@ fn fill_and_go_on() {
     }
     assert_eq!(service.follower().status(true).latest, Position(1));
     assert_eq!(latest(&service.follower().status(true)), [("A".to_owned(), Seq(10))]);
+    assert!(!is_writable());
     setrlimit(Resource::Fsize, before).unwrap();
+    // Each request waits for the service, which looks meanwhile; nobody writes.
+    while !is_writable() {
+        service.follower().status(false);
+    }
     let ack = producer.ingest("A", 2, candles(11, 100)).unwrap();
     assert_eq!((range(&ack), ack.position.0, ack.duplicate), ((11, 110), 2, false));
     service.stop();
+}
+
+fn is_writable() -> bool {
+    let conditions = gapless_service_kit::health::snapshot(Some(crate::SERVICE));
+    conditions.iter().any(|condition| condition.name == "journal-writable" && condition.ok)
 }

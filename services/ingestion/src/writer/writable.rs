@@ -25,6 +25,13 @@ impl Writable {
         }
     }
 
+    /// While it does not work: whether it would, so that nobody has to write for that.
+    pub(super) fn look(&mut self, probe: impl FnOnce() -> Result<(), JournalError>) {
+        if !self.works && probe().is_ok() {
+            self.works();
+        }
+    }
+
     pub(super) fn fails(&mut self, error: &JournalError) {
         if self.works {
             tracing::warn!(%error, "the journal cannot be written: batches are refused until it can");

@@ -73,7 +73,6 @@ fn holes_after_a_power_loss_are_cut_and_an_epoch_begins_when_whole_records_were_
         let mut bytes = bytes.clone();
         bytes[hole..hole + 10].fill(0);
         std::fs::write(last_file(copied.path()), &bytes).unwrap();
-        assert!(open(options(copied.path()), NOW).is_err(), "no power was lost");
         let opened = open_on(copied.path(), "boot-2", Sync::Always);
         assert_eq!(read_all(&opened.journal).unwrap().len(), kept);
         assert_eq!(opened.recovery.left_epoch.is_some(), lost);

@@ -43,7 +43,11 @@ fn fill_and_go_on() {
         assert_eq!(std::fs::metadata(&file).unwrap().len(), length, "the file ends with a whole record");
         assert_eq!(opened.journal.latest(), Position(10));
     }
+    // As long as a file may be at all, which is what stands in for the disk.
+    assert!(opened.appender.append(&[record(11, 2000)]).is_err());
+    assert!(matches!(opened.appender.probe(), Err(JournalError::NoSpace { .. })));
     setrlimit(Resource::Fsize, before).unwrap();
+    opened.appender.probe().unwrap();
     opened.appender.append(&group).unwrap();
     drop(opened);
     let expected: Vec<_> = (1..=14).map(|at| record(at, 30)).collect();

@@ -361,3 +361,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stream_goes_on_where_the_next_record_is_when_records_between_are_lost() {
+    let key = key(1);
+    let header = |position, start: u64| RecordHeader {
+        position: Position(position),
+        epoch: Epoch(1),
+        key: &key,
+        producer_id: "p",
+        producer_sequence: position,
+        content_hash: 0,
+        range: range(start, 2),
+        digest: Digest(start),
+        latest_ts: Default::default(),
+    };
+    let mut sequencer = fresh();
+    sequencer.replay(header(1, 1)).unwrap();
+    assert!(sequencer.replay(header(3, 5)).is_err(), "nobody said that a record is lost");
+    sequencer.lose(Position(2));
+    sequencer.replay(header(3, 5)).unwrap();
+    assert!(sequencer.replay(header(4, 5)).is_err(), "rows never come twice");
+    sequencer.begin_epoch(Epoch(2)).unwrap();
+    assert_eq!(sequencer.last_producer_sequence(&key, "p"), 3);
+    let place = placed(send(&mut sequencer, 1, Some(("p", 4, 3)), &rows(1, 1.0)));
+    assert_eq!((place, sequencer.position()), (range(7, 1), Position(4)));
+}

@@ -43,6 +43,7 @@ catalogue! {
     describe_gauge JOURNAL_EARLIEST = "gapless_journal_earliest_records", "Oldest position still in the journal.";
     describe_gauge JOURNAL_SIZE = "gapless_journal_size_bytes", "Bytes of all journal segments.";
     describe_gauge JOURNAL_EPOCH = "gapless_journal_epoch_milliseconds", "Epoch of the journal: Unix time at which its history began.";
+    describe_gauge JOURNAL_DAMAGED = "gapless_journal_damaged_records", "Records in the journal that cannot be served any more because their bytes changed.";
     describe_counter FOLLOWERS_FORGOTTEN = "gapless_followers_forgotten_total", "Followers whose lease was over: what they need may be retired.";
     describe_gauge STREAMS = "gapless_streams_count", "Streams known.";
 
