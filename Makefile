@@ -9,7 +9,7 @@ BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gaple
 DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test crash soak lint fmt gen wasm fuzz install clean-cache
+.PHONY: help setup build demo test crash soak lint fmt gen wasm fuzz fuzz-all install clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,9 +57,11 @@ wasm: ## build the pure core for wasm32
 fuzz: ## fuzz one decoder: make fuzz TARGET=decode_live SECONDS=60
 	@test -n "$(TARGET)" || { echo "fuzz: say TARGET=..., one of:"; ls tests/fuzz/fuzz_targets | sed 's/\.rs$$//'; exit 2; }
 	@.ci/setup fuzz
-	@mkdir -p $(CACHE)/fuzz-corpus/$(TARGET)
-	RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --target-dir $(CACHE)/fuzz-target $(TARGET) \
-		$(CACHE)/fuzz-corpus/$(TARGET) tests/fuzz/corpus/$(TARGET) -- -max_total_time=$(or $(SECONDS),60) -max_len=4096
+	@.ci/fuzz $(or $(SECONDS),60) $(TARGET)
+
+fuzz-all: ## fuzz every decoder and parser, one after the other: make fuzz-all SECONDS=600
+	@.ci/setup fuzz
+	@.ci/fuzz $(or $(SECONDS),60)
 
 install: setup ## release build into PREFIX (default ~/.local): programs in bin/, libduckdb in lib/
 	cargo build --workspace --bins --release --locked
@@ -68,4 +70,4 @@ install: setup ## release build into PREFIX (default ~/.local): programs in bin/
 	install -m 644 $$(sed -n 's/^DUCKDB_LIB_DIR = "\(.*\)"/\1/p' .cargo/config.toml)/libduckdb.* $(DESTDIR)$(PREFIX)/lib/
 
 clean-cache: ## remove everything that was built or fetched
-	rm -rf $(CACHE)/target $(CACHE)/wasm-target $(CACHE)/fuzz-target $(CACHE)/fuzz-corpus $(CACHE)/duckdb-* $(CACHE)/wasm-debian $(CACHE)/npm-venv $(CACHE)/flatc-*
+	rm -rf $(CACHE)/target $(CACHE)/wasm-target $(CACHE)/fuzz-target $(CACHE)/fuzz-corpus $(CACHE)/fuzz-logs $(CACHE)/fuzz-artifacts $(CACHE)/duckdb-* $(CACHE)/wasm-debian $(CACHE)/npm-venv $(CACHE)/flatc-*
