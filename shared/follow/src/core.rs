@@ -13,7 +13,7 @@ use crate::stream::dialect::StreamDialect;
 use crate::{Progress, Select, StreamBegin, StreamEvent};
 use gapless_model::{MonoTime, Position, StreamKey};
 use gapless_protocol::{Begin, Settings};
-use gapless_transport::Frame;
+use gapless_transport::{Frame, Reach};
 use std::sync::Arc;
 
 /// Follows one journal partition.
@@ -97,6 +97,10 @@ macro_rules! drive {
             /// The live socket has or has lost its connection.
             pub fn handle_link(&mut self, is_up: bool, now: MonoTime) {
                 self.machine.handle_link(is_up, now);
+            }
+            /// The connection for requests broke, or is back after it was away.
+            pub fn handle_reach(&mut self, reach: Reach, now: MonoTime) {
+                self.machine.handle_reach(reach, now);
             }
             /// A [`Doing::Send`] could not be sent: too many requests wait for the server.
             pub fn handle_unsent(&mut self, flight: u64, now: MonoTime) {

@@ -44,14 +44,21 @@ impl<D: Dialect> Driver<D> {
 
     /// Priorities: 1 the end, 2 replies, 3 live messages, 4 timers. Replies
     /// and live messages come before timers, since after a long wait for the application they may hold
-    /// what a timer would miss.
+    /// what a timer would miss. Replies are looked at again after the live messages, which may have made
+    /// this thread wait: an answer that came meanwhile is in time.
     fn turn(&mut self) -> Result<bool, TransportError> {
         self.wake.clear();
-        let more_replies = self.read_replies()?;
+        let mut more_replies = self.read_replies()?;
         let more_live = self.read_live()?;
+        if !more_replies {
+            more_replies = self.read_replies()?;
+        }
+        // What came before a loss is read by now, so that it does not look like life after it.
         if !more_live {
-            // What came before a loss is read by now, so that it does not look like life after it.
             self.watch_link()?;
+        }
+        if !more_replies {
+            self.watch_reach()?;
         }
         self.run_timers()?;
         Ok(more_replies || more_live)
@@ -82,6 +89,14 @@ impl<D: Dialect> Driver<D> {
         let Some(is_up) = self.live.link_change()? else { return Ok(()) };
         self.machine.handle_link(is_up, self.clock.now());
         self.work()
+    }
+
+    fn watch_reach(&mut self) -> Result<(), TransportError> {
+        while let Some(reach) = self.requester.reach_change()? {
+            self.machine.handle_reach(reach, self.clock.now());
+            self.work()?;
+        }
+        Ok(())
     }
 
     fn run_timers(&mut self) -> Result<(), TransportError> {

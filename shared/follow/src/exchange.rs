@@ -153,6 +153,22 @@ impl<Q: Clone> Exchange<Q> {
         if timed_out { self.suspect(sent) } else { Lost::nothing() }
     }
 
+    /// The connection broke: what is in flight gets no reply. What a coordinator asked is remembered all the
+    /// same, since a request that had not left yet is sent when the server is back.
+    pub(crate) fn lose(&mut self) -> Vec<Question<Q>> {
+        let mut questions = Vec::new();
+        for flight in self.flights.values_mut().filter(|flight| !flight.abandoned) {
+            flight.abandoned = true;
+            questions.push(flight.question.clone());
+        }
+        self.flights.retain(|_, flight| !matches!(flight.question.asked, Asked::Own(_)));
+        for question in &questions {
+            self.budget.finish(&question.owner, question.request);
+        }
+        self.forget_abandoned();
+        questions
+    }
+
     /// Questions of the follower itself that had no reply in time, and what was lost with them.
     pub(crate) fn expire(&mut self, now: MonoTime) -> Lost<Q> {
         let late = |flight: &Flight<Q>| {

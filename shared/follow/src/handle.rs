@@ -47,7 +47,8 @@ impl<E: Send + 'static> Handle<E> {
             ..SubscriberSettings::default()
         };
         let live = Subscriber::connect(&context, &wiring.live, subscribing)?;
-        let requester = Requester::connect(&context, &wiring.replay, RequesterSettings::default())?;
+        let asking = RequesterSettings { watch: true, ..RequesterSettings::default() };
+        let requester = Requester::connect(&context, &wiring.replay, asking)?;
         let (waker, wake) = wake_pair()?;
         let (out, events) = bounded(wiring.queue.max(1));
         let (stop, stopped) = bounded(0);

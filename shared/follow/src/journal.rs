@@ -83,7 +83,8 @@ pub enum JournalEvent {
     /// sequences are positions.
     Event(Event),
     /// The journal said how far it is, and it differs from what it said last. Comes before the first
-    /// record whenever the replay side is there.
+    /// record whenever the replay side is there; in a new epoch only once that one is followed, after the
+    /// [`Event::Rewind`] or [`Event::Reset`] that it may bring.
     Watermark {
         /// The current epoch.
         epoch: Epoch,

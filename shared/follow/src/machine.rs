@@ -9,7 +9,7 @@ use crate::exchange::{Answer, Asked, Exchange, Question};
 use crate::logs::Logs;
 use gapless_model::MonoTime;
 use gapless_protocol::{Coordinator, Failure, Input, Output, RequestId, Settings};
-use gapless_transport::Frame;
+use gapless_transport::{Frame, Reach};
 use std::collections::VecDeque;
 
 /// Something for the driver to do, in the order in which it is polled.
@@ -92,6 +92,24 @@ impl<D: Dialect> Machine<D> {
         self.link = Some(is_up);
         for log in self.logs.numbers() {
             self.steps.push_back(Step::Input { log, input: link_input(is_up) });
+        }
+        self.work();
+    }
+
+    /// The connection for requests broke, or is back after it was away.
+    pub(crate) fn handle_reach(&mut self, reach: Reach, now: MonoTime) {
+        self.now = now;
+        match reach {
+            Reach::Lost => {
+                for question in self.exchange.lose() {
+                    self.fail(question, Failure::NoReply);
+                }
+            }
+            Reach::Back => {
+                for log in self.logs.numbers() {
+                    self.steps.push_back(Step::Input { log, input: Input::ReplayBack });
+                }
+            }
         }
         self.work();
     }

@@ -26,11 +26,23 @@ impl LinkMonitor {
     /// Whether the connection is up, if that changed since it was asked last.
     pub(crate) fn change(&self) -> Result<Option<bool>, TransportError> {
         let mut latest = None;
+        while let Some(is_up) = self.next()? {
+            latest = Some(is_up);
+        }
+        Ok(latest)
+    }
+
+    /// The next change, if there was one: whether it came up or broke.
+    pub(crate) fn next(&self) -> Result<Option<bool>, TransportError> {
         loop {
             match self.events.recv_multipart(zmq::DONTWAIT) {
                 // The first frame begins with the event's number in the machine's own byte order.
-                Ok(frames) => latest = frames.first().and_then(|frame| event(frame)).or(latest),
-                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(latest),
+                Ok(frames) => {
+                    if let Some(is_up) = frames.first().and_then(|frame| event(frame)) {
+                        return Ok(Some(is_up));
+                    }
+                }
+                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
                 Err(error) => return Err(error).during("watch the connection"),
             }
         }

@@ -2,10 +2,15 @@
 
 use crate::context::{Limits, connect};
 use crate::error::During;
+use crate::link::LinkMonitor;
 use crate::poller::poll;
 use crate::subscriber::receive_all;
 use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Without a connection for this long, nobody was at its other end: on a network one comes up in tenths. A
+/// server that closes it at each request, which then is there again at once, does not count as one that was away.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// How a [`Requester`] is set up.
 #[derive(Debug, Clone)]
@@ -20,6 +25,8 @@ pub struct RequesterSettings {
     /// How long unsent requests may live on after it is dropped. Zero for questions; a producer that
     /// wants its last batch out sets more.
     pub linger: Duration,
+    /// Whether [`Requester::reach_change`] will be asked: libzmq keeps its news until somebody takes them.
+    pub watch: bool,
 }
 
 impl Default for RequesterSettings {
@@ -29,6 +36,7 @@ impl Default for RequesterSettings {
             receive_limit: 1000,
             max_message_bytes: MAX_MESSAGE_BYTES,
             linger: Duration::ZERO,
+            watch: false,
         }
     }
 }
@@ -43,6 +51,15 @@ pub enum Sent {
     Full,
 }
 
+/// What became of the connection to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It broke: requests that were on their way get no reply.
+    Lost,
+    /// It is there again after there was none for a second or longer.
+    Back,
+}
+
 /// A DEALER that speaks as a REQ does: an empty frame, then the request. Many requests may be in flight;
 /// the caller matches replies by their correlation id and gives each request a deadline.
 ///
@@ -53,6 +70,9 @@ pub struct Requester {
     endpoint: Endpoint,
     settings: RequesterSettings,
     socket: zmq::Socket,
+    link: Option<LinkMonitor>,
+    /// Since when there is no connection; `None` while there is one.
+    away_since: Option<Instant>,
 }
 
 impl Requester {
@@ -70,8 +90,15 @@ impl Requester {
         TransportError: From<E::Error>,
     {
         let endpoint = endpoint.try_into()?;
-        let socket = open(context, &endpoint, &settings)?;
-        Ok(Requester { context: context.clone(), endpoint, settings, socket })
+        let (socket, link) = open(context, &endpoint, &settings)?;
+        Ok(Requester {
+            context: context.clone(),
+            endpoint,
+            settings,
+            socket,
+            link,
+            away_since: Some(Instant::now()),
+        })
     }
 
     /// Where it connects to.
@@ -124,8 +151,31 @@ impl Requester {
     /// # Errors
     /// [`TransportError::Socket`] when no socket can be opened.
     pub fn renew(&mut self) -> Result<(), TransportError> {
-        self.socket = open(&self.context, &self.endpoint, &self.settings)?;
+        (self.socket, self.link) = open(&self.context, &self.endpoint, &self.settings)?;
+        self.away_since.get_or_insert_with(Instant::now);
         Ok(())
+    }
+
+    /// What became of the connection since it was asked last, one thing at a time; it must be asked from time
+    /// to time, and [`RequesterSettings::watch`] set. Replies that came before a loss may still be unread; an
+    /// `inproc` address never tells.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn reach_change(&mut self) -> Result<Option<Reach>, TransportError> {
+        let Some(link) = &self.link else { return Ok(None) };
+        while let Some(is_up) = link.next()? {
+            match (is_up, self.away_since.take()) {
+                (true, Some(since)) if since.elapsed() >= AWAY => return Ok(Some(Reach::Back)),
+                (false, None) => {
+                    self.away_since = Some(Instant::now());
+                    return Ok(Some(Reach::Lost));
+                }
+                (true, Some(_) | None) => {}
+                (false, since @ Some(_)) => self.away_since = since,
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn raw(&self) -> &zmq::Socket {
@@ -143,7 +193,7 @@ fn open(
     context: &Context,
     endpoint: &Endpoint,
     settings: &RequesterSettings,
-) -> Result<zmq::Socket, TransportError> {
+) -> Result<(zmq::Socket, Option<LinkMonitor>), TransportError> {
     let limits = Limits {
         send: settings.send_limit,
         receive: settings.receive_limit,
@@ -151,6 +201,7 @@ fn open(
         linger: settings.linger,
     };
     let socket = context.socket(zmq::DEALER, limits)?;
+    let link = settings.watch.then(|| LinkMonitor::attach(context, &socket)).transpose()?;
     connect(&socket, endpoint)?;
-    Ok(socket)
+    Ok((socket, link))
 }

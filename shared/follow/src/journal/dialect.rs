@@ -79,6 +79,11 @@ pub(crate) struct JournalDialect {
     shared: Arc<Shared>,
     /// (epoch, earliest, latest) as last told.
     watermark: Option<(Epoch, Position, Position)>,
+    /// The same as last heard, when its epoch is not the one that is followed yet: what was handed over so
+    /// far may be taken back, and nobody shall put the new epoch on it.
+    held: Option<(Epoch, Position, Position)>,
+    /// The epoch that is followed, as of the last look; unstated before there is one.
+    followed: Epoch,
     /// `None`: not told, or not known to have arrived.
     acknowledged_told: Option<u64>,
     next_acknowledge: MonoTime,
@@ -89,9 +94,13 @@ pub(crate) struct JournalDialect {
 
 impl JournalDialect {
     pub(crate) fn new(partition: u32, follower_id: String, begin: Begin, shared: Arc<Shared>) -> Self {
-        if let Begin::Cursor { applied, .. } = begin {
-            shared.acknowledge(Position(applied.0));
-        }
+        let followed = match begin {
+            Begin::Cursor { epoch, applied } => {
+                shared.acknowledge(Position(applied.0));
+                epoch
+            }
+            Begin::Earliest | Begin::Latest | Begin::At(_) => Epoch::UNSTATED,
+        };
         JournalDialect {
             partition,
             topic: topic::journal(partition),
@@ -99,6 +108,8 @@ impl JournalDialect {
             begin,
             shared,
             watermark: None,
+            held: None,
+            followed,
             acknowledged_told: Some(0),
             next_acknowledge: MonoTime(0),
             acknowledge_again: MonoTime(0),
@@ -122,9 +133,20 @@ impl JournalDialect {
         latest: Position,
         steps: &mut Steps<Self>,
     ) {
-        if self.watermark != Some((epoch, earliest, latest)) {
-            self.watermark = Some((epoch, earliest, latest));
+        let news = (epoch, earliest, latest);
+        let is_followed = !self.followed.is_stated() || self.followed == epoch;
+        self.held = (!is_followed).then_some(news);
+        if is_followed && self.watermark != Some(news) {
+            self.watermark = Some(news);
             steps.push_back(Step::Tell(JournalEvent::Watermark { epoch, earliest, latest }));
+        }
+    }
+
+    /// Looks which epoch is followed by now, and tells what was held back for it.
+    fn look_at_epoch(&mut self, logs: &Logs<Payload>, steps: &mut Steps<Self>) {
+        self.followed = logs.progress(LOG).map_or(Epoch::UNSTATED, |progress| progress.epoch);
+        if let Some((epoch, earliest, latest)) = self.held {
+            self.heard_watermark(epoch, earliest, latest, steps);
         }
     }
 
@@ -253,6 +275,7 @@ impl Dialect for JournalDialect {
 
     fn handle_timeout(&mut self, now: MonoTime, logs: &Logs<Payload>, _: usize, steps: &mut Steps<Self>) {
         self.next_tick = now.after(TICK);
+        self.look_at_epoch(logs, steps);
         let progress = logs.progress(LOG);
         *self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
         if self.shared.streams_wanted.swap(false, Ordering::SeqCst) {

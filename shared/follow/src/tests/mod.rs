@@ -1,6 +1,7 @@
 mod fake_journal;
 mod fake_streams;
 mod journal;
+mod replay_side;
 mod streams;
 mod streams_found;
 mod version1;

@@ -86,7 +86,7 @@ impl Application {
     }
 
     /// Publishes single rows until the live feed brings one: only then is it known to be joined.
-    fn join(&mut self, fake: &mut FakeStreams, key: &StreamKey) {
+    pub(super) fn join(&mut self, fake: &mut FakeStreams, key: &StreamKey) {
         let before = self.replayed;
         eventually("the live feed is joined", || {
             fake.publish(key, 1);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Reach;
 use std::thread;
 
 fn hooks() -> Hooks {
@@ -185,4 +186,37 @@ fn dropping_the_server_ends_its_workers() {
     let requests = server.requests().clone();
     drop(server);
     assert!(requests.recv_timeout(DEADLINE).is_err());
+}
+
+#[test]
+fn a_requester_tells_that_its_server_is_lost_and_that_it_is_back() {
+    let context = Context::new();
+    let first = server(&context, RouterSettings::default());
+    let endpoint = first.endpoint().clone();
+    echo(&first, 1);
+    let settings = RequesterSettings { watch: true, ..RequesterSettings::default() };
+    let mut requester = Requester::connect(&context, &endpoint, settings).unwrap();
+    ask(&mut requester, "there");
+    assert_eq!(answer(&mut requester), "re: there");
+    assert_eq!(requester.reach_change().unwrap(), None, "it was there at once");
+    first.stop();
+    assert_eq!(reach(&mut requester), Reach::Lost);
+    let gone = Instant::now();
+    requester.renew().unwrap();
+    while gone.elapsed() < Duration::from_secs(1) {
+        assert_eq!(requester.reach_change().unwrap(), None, "it is told once");
+    }
+    let _second = RouterServer::bind(&context, &endpoint, RouterSettings::default(), hooks()).unwrap();
+    assert_eq!(reach(&mut requester), Reach::Back);
+}
+
+/// The next change.
+fn reach(requester: &mut Requester) -> Reach {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(reach) = requester.reach_change().unwrap() {
+            return reach;
+        }
+        assert!(Instant::now() < end, "nothing is told");
+    }
 }
