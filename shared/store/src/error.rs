@@ -73,7 +73,8 @@ pub enum StoreError {
         /// The position that came.
         found: Position,
     },
-    /// What is stored does not decode: the file is damaged or was changed by hand.
+    /// What is stored is not what was stored: the file is damaged or was changed by hand. Trying again does not
+    /// help.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
 }
@@ -92,6 +93,19 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, duckdb::Error> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|error| StoreError::Database { doing, reason: error.to_string() })
+        self.map_err(|error| {
+            let reason = error.to_string();
+            if is_damage(&reason) {
+                return StoreError::Damaged(format!("DuckDB could not {doing}: {reason}"));
+            }
+            StoreError::Database { doing, reason }
+        })
     }
+}
+
+/// DuckDB has no error code of its own for a block, a header or an entry of its log that differs from its
+/// checksum, but says so.
+fn is_damage(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    ["checksum", "corrupt", "not a valid duckdb database file"].iter().any(|sign| reason.contains(sign))
 }

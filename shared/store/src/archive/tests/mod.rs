@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 mod cost;
 mod crash;
+mod damage;
 mod histories;
 mod model;
 mod retention;
