@@ -10,6 +10,7 @@
 //!   [`Sync`] policy, and a power loss once [`Journal::synced`] has reached it.
 //! - A reader never sees bytes that are not yet wholly written, nor bytes whose checksum is wrong.
 //! - Under one epoch a position never names two different records.
+//! - Damage is passed over, said once and listed ([`Journal::damage`]); the whole records around it are served.
 //! - Sealed segments are synced: only the last file can have a torn tail.
 //! - An open journal is locked: a second opener is refused.
 //!

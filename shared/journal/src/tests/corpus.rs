@@ -13,3 +13,15 @@ fn the_committed_corpus_is_read_without_a_panic() {
         }
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 300, ..Default::default() })]
+
+    #[test]
+    fn whatever_is_damaged_is_missing_or_said_never_changed(
+        mode in 0u8..16, hits in proptest::collection::vec(proptest::prelude::any::<[u8; 4]>(), 0..6)
+    ) {
+        let input: Vec<u8> = std::iter::once(mode).chain(hits.into_iter().flatten()).collect();
+        crate::fuzzing::journal_damage(&input);
+    }
+}
