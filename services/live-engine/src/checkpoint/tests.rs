@@ -363,3 +363,45 @@ fn a_rule_that_is_new_needs_the_journal_and_one_that_is_gone_takes_its_bars_alon
     let fewer = restore_with(&LIMITS, &rule(&["15m"]), &whole).unwrap();
     assert_eq!((fewer.outbox().len(), fewer.deriver().forming().len()), (1, 1));
 }
+
+/// What the live path waits for: `cargo nextest run -p gapless-live-engine --run-ignored all --no-capture pause`.
+#[test]
+#[ignore = "prints a measurement"]
+fn the_pause_of_a_checkpoint() {
+    use std::time::Instant;
+    let limits = Limits { window_rows: 300, max_streams: 10_000 };
+    let mut journal = Journal::default();
+    (0..10_000).for_each(|symbol| journal.append_rows_of(&symbol.to_string(), 0, 302));
+    let one_rule = vec![rules().remove(0)];
+    let mut engine = Engine::new(&limits, &one_rule, None);
+    read(&mut engine, &journal, Position::NONE);
+    let begin = Instant::now();
+    let frozen = engine.freeze().unwrap();
+    println!("freezing {} streams: {:?}", frozen.streams(), begin.elapsed());
+    let mut times = Vec::new();
+    let parts: Vec<Bytes> = (0..frozen.parts())
+        .map(|part| {
+            let begin = Instant::now();
+            let bytes = frozen.part(part).unwrap();
+            times.push(begin.elapsed());
+            bytes
+        })
+        .collect();
+    let bytes: usize = parts.iter().map(Vec::len).sum();
+    times.sort();
+    println!(
+        "{} parts, {bytes} bytes: median {:?}, longest {:?}",
+        parts.len(),
+        times[times.len() / 2],
+        times[times.len() - 1]
+    );
+    let begin = Instant::now();
+    (0..100).for_each(|symbol| journal.append_rows_of(&symbol.to_string(), 302, 1));
+    let sequenced = begin.elapsed();
+    let begin = Instant::now();
+    read(&mut engine, &journal, Position(10_000));
+    println!("100 first changes while it is shared: {:?} (made in {sequenced:?})", begin.elapsed());
+    let begin = Instant::now();
+    let again = restore_with(&limits, &one_rule, &parts).unwrap();
+    println!("restoring {} streams: {:?}", again.state().len(), begin.elapsed());
+}

@@ -120,7 +120,7 @@ impl Shell {
             tracing::warn!(%range, ?reason, "the journal retired records before they were read");
             return;
         }
-        tracing::error!(%range, ?reason, %after, "records of the journal are lost: state and bars lack their rows");
+        tracing::warn!(%range, ?reason, %after, "records of the journal are lost: state and bars lack their rows");
         let from = "restart from a newer checkpoint, or check the journal";
         self.whole.fails(format!("records {range} are lost ({reason:?}): state lacks their rows; {from}"));
     }
