@@ -4,6 +4,7 @@
 //! nanoseconds. Handles that are taken before [`install`] count nowhere, so mains install first.
 //! Every name lives in [`names`].
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use ::metrics::{Counter, Gauge, Histogram, Label};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -15,6 +16,10 @@ static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 /// Bounds of every `_seconds` histogram: from a fast in-memory step (50 us) to a stuck disk (10 s).
 const SECONDS: [f64; 14] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
+
+/// How often the samples of histograms are put into their buckets. Until then each takes memory, also when
+/// nobody ever asks for `/metrics`.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Installs the process's recorder. Any number of services may call it; the first call counts.
 pub fn install() {
@@ -29,6 +34,14 @@ pub fn install() {
             return None;
         }
         names::describe();
+        let samples = handle.clone();
+        let upkeep = move || loop {
+            std::thread::sleep(UPKEEP_EVERY);
+            samples.run_upkeep();
+        };
+        if let Err(error) = std::thread::Builder::new().name("metrics".into()).spawn(upkeep) {
+            tracing::warn!(%error, "no thread for metrics: histograms take memory until /metrics is asked for");
+        }
         Some(handle)
     });
 }
