@@ -24,7 +24,7 @@ demo: setup ## this machine's telemetry and a simulated market, followed gapless
 	@cargo build --locked -p gapless-cli
 	@$(CACHE)/target/debug/gapless demo $(ARGS)
 
-test: ## everything that must hold: format, lints, unit, property, end-to-end and documentation tests
+test: ## everything that must hold: format, lints, all kinds of tests, and a minute of crashes
 	@.ci/setup test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -32,6 +32,7 @@ test: ## everything that must hold: format, lints, unit, property, end-to-end an
 	cargo build --workspace --bins --locked
 	GAPLESS_TESTS_BUILT=1 cargo nextest run --workspace --locked
 	cargo test --doc --quiet --locked $(addprefix -p ,$(DOCUMENTED))
+	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-crash --seconds 60 --seed 60
 
 crash: setup ## kill, stop and starve the real services, then compare every row: make crash SECONDS=60 SEED=7
 	cargo build --workspace --bins --locked

@@ -22,9 +22,10 @@ pub struct Proc {
 }
 
 impl Proc {
-    /// The program `name` of this workspace. It inherits no `GAPLESS_` settings.
+    /// The program `name` of this workspace. It inherits no `GAPLESS_` settings, nor those of the allocator.
     pub fn new(name: &str) -> Proc {
         let mut command = Command::new(binary(name));
+        command.env_remove("MALLOC_ARENA_MAX");
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("GAPLESS_") {
                 command.env_remove(key);

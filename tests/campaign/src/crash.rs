@@ -7,6 +7,7 @@ mod held;
 mod recovery;
 mod report;
 mod schedule;
+mod stage;
 mod world;
 
 pub use crate::client::follow::{FollowArgs, follow};

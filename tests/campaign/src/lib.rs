@@ -24,6 +24,7 @@
 
 mod book;
 mod client;
+mod command;
 mod control;
 mod folder;
 mod load;

@@ -21,13 +21,16 @@ pub struct Plan {
     pub seed: u64,
     /// How long it runs; the first fifth is warm-up and not looked at.
     pub lasts: Duration,
-    /// Batches a second that each producer sends for each of its streams.
+    /// Batches a second that each producer sends for each of its streams. The archive's database tidies up
+    /// each time that some megabytes were written; with fewer, ten minutes do not see that happen twice.
     pub batches_per_second: u32,
+    /// Only visitors whose description contains this, to find out who leaves something behind; empty: all.
+    pub visitors: String,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { seed: 1, lasts: Duration::from_secs(600), batches_per_second: 10 }
+        Plan { seed: 1, lasts: Duration::from_secs(600), batches_per_second: 40, visitors: String::new() }
     }
 }
 

@@ -140,7 +140,7 @@ pub(super) fn library_clients(stack: &Stack, lanes: &[Lane]) -> Result<[(Player,
 
 /// The clients that are processes; they start when they are tended first.
 pub(super) fn file_clients(stack: &Stack) -> [FileClient; 2] {
-    let duck = stack.data().join("duck.duckdb");
+    let duck = stack.data().join("duck/duck.duckdb");
     let arguments = follow::arguments(&stack.endpoints(), "candles.", &duck);
     let tail = stack.data().join("tail.duckdb");
     let endpoints = stack.endpoints();

@@ -7,6 +7,7 @@ use super::report::{FaultLine, Report, RowCounts};
 use super::schedule::Target;
 use super::world::{TICK, World, goals};
 use crate::client::Choice;
+use crate::command::command;
 use crate::control::Mode;
 use crate::load::{closed_bars, derived_topic};
 use anyhow::Result;
@@ -20,8 +21,6 @@ use std::time::{Duration, Instant};
 /// From the end of the faults to the moment when everybody has everything. Far more than healing takes; a
 /// campaign that needs it has found something.
 const REST_WITHIN: Duration = Duration::from_secs(60);
-/// One command of the command line.
-const COMMAND_WITHIN: Duration = Duration::from_secs(120);
 /// How often services are asked how far they are.
 const ASK: Duration = Duration::from_millis(100);
 
@@ -184,7 +183,7 @@ fn compare(world: &World, rows: &mut RowCounts) -> Result<Vec<String>> {
     problems.extend(shortened(artifacts.problems.clone()));
     problems.extend(shortened(same(&journal, &artifacts, "artifacts", &every)));
     for folder in held::artifact_folders(&stack.artifact_folder())? {
-        command(stack, &["verify", &folder.display().to_string()], &mut problems);
+        problems.extend(command(stack, &["verify", &folder.display().to_string()]));
     }
     for (target, (observed, _)) in &world.observed {
         let seen = observed.watch.lock();
@@ -199,43 +198,24 @@ fn compare(world: &World, rows: &mut RowCounts) -> Result<Vec<String>> {
     for client in world.files.values() {
         let (name, path) = (client.slot.name.as_str(), client.file.as_path());
         // The command line tells nobody how far it is while it follows.
-        catch_up(stack, client.prefix, path, &mut problems);
+        problems.extend(catch_up(stack, client.prefix, path));
         let place = held::file(path, name)?;
         problems.extend(shortened(place.problems.clone()));
         problems.extend(shortened(same(&journal, &place, name, &Choice::Prefix(client.prefix.into()))));
-        verify(stack, client.prefix, path, &mut problems);
+        problems.extend(verify(stack, client.prefix, path));
     }
     Ok(problems)
 }
 
-fn catch_up(stack: &Stack, prefix: &str, file: &Path, problems: &mut Vec<String>) {
+fn catch_up(stack: &Stack, prefix: &str, file: &Path) -> Option<String> {
     let file = file.display().to_string();
     let arguments = ["tail", prefix, "--from", "start", "--until-caught-up", "--into", &file];
-    command(stack, &arguments, problems);
+    command(stack, &arguments)
 }
 
-fn verify(stack: &Stack, prefix: &str, file: &Path, problems: &mut Vec<String>) {
+fn verify(stack: &Stack, prefix: &str, file: &Path) -> Option<String> {
     let file = file.display().to_string();
-    command(stack, &["verify", prefix, "--app", &file], problems);
-}
-
-/// Runs the command line, which must end well.
-fn command(stack: &Stack, arguments: &[&str], problems: &mut Vec<String>) {
-    let mut running = stack.gapless(arguments).spawn();
-    let deadline = Instant::now() + COMMAND_WITHIN;
-    let status = loop {
-        if let Some(status) = running.ended() {
-            break Some(status);
-        }
-        if Instant::now() >= deadline {
-            break None;
-        }
-        std::thread::park_timeout(TICK);
-    };
-    if !status.is_some_and(|status| status.success()) {
-        let (output, log) = (running.output().join("\n"), running.log());
-        problems.push(format!("gapless {}: {status:?}\n{output}\n{log}", arguments.join(" ")));
-    }
+    command(stack, &["verify", prefix, "--app", &file])
 }
 
 impl Place {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// Before the first fault: everything is connected by then.
 const WARM_UP: Duration = Duration::from_millis(1500);
-/// Between two faults of the same target.
-const REST_MS: u64 = 300;
+/// Between two faults of the same target: also so short that it is hit while it starts.
+const REST_MS: std::ops::RangeInclusive<u64> = 0..=600;
 /// Between two moments of the schedule.
 const PAUSE_MS: std::ops::Range<u64> = 200..1400;
 
@@ -65,9 +65,10 @@ impl Deed {
     /// How long it lasts, in milliseconds.
     fn lasts_ms(self) -> std::ops::RangeInclusive<u64> {
         match self {
-            Deed::Kill | Deed::Restart => 20..=1500,
+            Deed::Kill | Deed::Restart => 0..=1500,
             Deed::Terminate => 0..=1200,
-            Deed::Freeze | Deed::Stall => 50..=2500,
+            // Longer than a request is waited for, so that answers come when nobody wants them any more.
+            Deed::Freeze | Deed::Stall => 20..=4000,
             Deed::FullDisk => 300..=2500,
         }
     }
@@ -108,6 +109,7 @@ impl Target {
             (Target::Ingestion | Target::Backfill | Target::SnapshotWriter | Target::LiveEngine, _) => {
                 &[Kill, Kill, Freeze, Terminate]
             }
+            (Target::DuckClient, true) => &[Kill, Kill, Freeze, Terminate, FullDisk],
             (Target::DuckClient | Target::TailClient, _) => &[Kill, Kill, Freeze, Terminate],
             (Target::ListClient | Target::PrefixClient, _) => &[Stall, Restart],
             (Target::Producer, _) => &[Restart],
@@ -154,7 +156,7 @@ impl Schedule {
                 let lasts = Duration::from_millis(random.u64(deed.lasts_ms()));
                 let free = free_at.entry((target, deed == Deed::FullDisk)).or_default();
                 if at >= *free && at + lasts <= span {
-                    *free = at + lasts + Duration::from_millis(REST_MS);
+                    *free = at + lasts + Duration::from_millis(random.u64(REST_MS));
                     faults.push(Fault { at, lasts, target, deed });
                 }
             }

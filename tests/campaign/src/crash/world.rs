@@ -4,7 +4,7 @@ use super::cast::{self, FileClient, Observed, Player, Producer};
 use super::recovery::{Recoveries, concerns};
 use super::report::{FaultLine, Report};
 use super::schedule::{Deed, Fault, Schedule, Target};
-use super::{Plan, drain};
+use super::{Plan, drain, stage};
 use crate::book::Book;
 use crate::client::{Choice, Watch, follow};
 use crate::control::Mode;
@@ -15,7 +15,7 @@ use crate::small_disk::SmallDisk;
 use anyhow::{Context, Result, bail};
 use gapless::StreamKey;
 use gapless_service_kit::Shutdown;
-use gapless_tests::{Part, Settings, Stack};
+use gapless_tests::{Part, Stack};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -26,29 +26,6 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 const START_WITHIN: Duration = Duration::from_secs(30);
 /// A service whose disk was full may end within this after it has space again.
 const EXCUSED_FOR: Duration = Duration::from_secs(2);
-/// Small segments, so that a campaign seals many; bars, so that the engine is a producer too; a short
-/// patience with clients that hang, so that queues overflow and are healed; checkpoints so often that every
-/// start of the engine begins at one.
-const CONFIG: &str = r#"
-[ingestion.journal]
-segment_bytes = "256KiB"
-
-[live-engine]
-send_limit = 100
-
-[[live-engine.derive]]
-prefix = "candles.crash."
-from = "1s"
-to = ["1m"]
-
-[snapshot-writer]
-write_every = "500ms"
-formats = ["parquet", "csv"]
-
-[snapshot-writer.checkpoint]
-every = "1s"
-"#;
-
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) schedule: Schedule,
@@ -69,9 +46,8 @@ pub(super) struct World {
 impl World {
     /// Makes everything and starts nothing.
     pub(super) fn new(plan: &Plan) -> Result<World> {
-        let settings = Settings { config: CONFIG.into(), checkpoints: true, ..Settings::default() };
-        let stack = Rc::new(Stack::stopped(settings));
-        let (disks, disks_note) = disks(&stack, plan.full_disk);
+        let stack = Rc::new(Stack::stopped(stage::settings(plan.seed)));
+        let (disks, disks_note) = stage::disks(&stack, plan.full_disk);
         let service = |name: &'static str, part: Part| {
             let made = Rc::clone(&stack);
             let ready = stack.data().join(&format!("{name}.ready"));
@@ -263,7 +239,9 @@ impl World {
         for (target, slot) in &mut self.services {
             slot.tend(self.full_until.get(target).is_some_and(|until| now < *until));
         }
-        self.files.values_mut().for_each(|client| client.slot.tend(false));
+        for (target, client) in &mut self.files {
+            client.slot.tend(self.full_until.get(target).is_some_and(|until| now < *until));
+        }
         self.observe();
     }
 
@@ -312,20 +290,4 @@ fn read_lines(slot: &mut Slot, watch: &Watch) {
     if seen.streams.values().map(|stream| stream.applied).sum::<u64>() > before {
         seen.moved();
     }
-}
-
-fn disks(stack: &Stack, wanted: bool) -> (BTreeMap<Target, SmallDisk>, String) {
-    if !wanted {
-        return (BTreeMap::new(), "full disks: skipped, as asked for".into());
-    }
-    let mut disks = BTreeMap::new();
-    for (target, folder) in
-        [(Target::Ingestion, "journal"), (Target::Backfill, "archive"), (Target::SnapshotWriter, "snapshots")]
-    {
-        match SmallDisk::mount(&stack.data().join(folder)) {
-            Ok(disk) => drop(disks.insert(target, disk)),
-            Err(error) => return (BTreeMap::new(), format!("full disks: skipped, {error:#}")),
-        }
-    }
-    (disks, "full disks: of ingestion, backfill and snapshot-writer".into())
 }

@@ -26,14 +26,15 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// Growth in an hour that is let pass at this level. The absolute part is what one more thread of an
-    /// allocator, one more segment or one more connection at the end than at the beginning may be.
-    pub(super) fn most_per_hour(self, level: f64) -> f64 {
-        let least: f64 = match self {
-            Measure::ResidentKib | Measure::AnonymousKib | Measure::DiskKib => 2048.0,
-            Measure::Descriptors | Measure::Threads => 2.0,
+    /// Growth in an hour that is let pass at this level, as a window of so many seconds can tell: the relative
+    /// part, or within the whole window what one stall of the machine leaves in an allocator, one more segment
+    /// of the journal, or one more visitor at the end than at the beginning. A longer run sees less.
+    pub(super) fn most_per_hour(self, level: f64, window: f64) -> f64 {
+        let noise: f64 = match self {
+            Measure::ResidentKib | Measure::AnonymousKib | Measure::DiskKib => 1024.0,
+            Measure::Descriptors | Measure::Threads => 1.0,
         };
-        least.max(level * SHARE_PER_HOUR)
+        (noise * 3600.0 / window.max(1.0)).max(level * SHARE_PER_HOUR)
     }
 
     /// For people.
@@ -94,3 +95,6 @@ impl Samples {
         std::fs::write(path, text)
     }
 }
+
+#[cfg(test)]
+mod tests;

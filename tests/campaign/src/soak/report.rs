@@ -49,7 +49,8 @@ impl Report {
         let warm_up = plan.warm_up();
         let line = |(who, what, samples): (&str, Measure, Vec<(f64, f64)>)| {
             let slope = Slope::of(&samples)?;
-            let most_per_hour = what.most_per_hour(slope.level);
+            let window = samples.last()?.0 - samples.first()?.0;
+            let most_per_hour = what.most_per_hour(slope.level, window);
             let grows = slope.exceeds(most_per_hour);
             Some(MeasureLine { who: who.to_owned(), what, slope, most_per_hour, grows })
         };

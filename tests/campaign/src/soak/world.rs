@@ -5,6 +5,7 @@ use super::measure::Samples;
 use super::report::Report;
 use super::visitor::{Door, Kind, Visitor};
 use crate::book::Book;
+use crate::command::command;
 use crate::control::{Control, Mode};
 use crate::folder::report_folder;
 use crate::load::Lane;
@@ -190,9 +191,10 @@ impl World {
     }
 
     fn invite(&mut self, door: &Door) -> Result<()> {
-        let count: u64 = self.visited.values().sum();
-        let kinds = Kind::ALL.len() as u64;
-        let Some(kind) = Kind::ALL.get((count % kinds) as usize).copied() else { return Ok(()) };
+        let wanted = Kind::ALL.into_iter().filter(|kind| kind.name().contains(&self.plan.visitors));
+        let count = self.visited.values().sum::<u64>() as usize;
+        let turn = count % wanted.clone().count().max(1);
+        let Some(kind) = wanted.clone().nth(turn) else { return Ok(()) };
         *self.visited.entry(kind.name()).or_default() += 1;
         self.visitors.push(Visitor::start(kind, &self.stack, door)?);
         Ok(())
@@ -232,6 +234,8 @@ impl World {
                 self.problems.push(format!("{}: {what}", page.lane.key));
             }
         }
+        // What retention left is the same everywhere.
+        self.problems.extend(command(&self.stack, &["verify", ""]));
         for slot in &mut self.services {
             slot.end();
             self.problems.append(&mut slot.problems);
