@@ -19,6 +19,7 @@ mod pending;
 use crate::library::SharedHot;
 use gapless_follow::JournalEvent;
 use gapless_model::{Batch, Epoch, MonoTime, Position, Seq, SeqRange, StreamStatus};
+use gapless_planted::{Bug, on};
 use gapless_protocol::{Begin, Event, Health};
 use gapless_wire::{JournalRecord, JournalStatusResponse};
 use pending::Pending;
@@ -397,6 +398,9 @@ impl Intake {
         self.taken = self.taken.max(position);
         self.hot.write(|hot| hot.insert(position, &batch, record.batch.into()));
         self.pending.push(position, batch);
+        if on(Bug::AcknowledgedUncommitted) {
+            self.outputs.push_back(Output::Acknowledge(position));
+        }
         if self.commit_at.is_none() {
             self.commit_at = Some(self.now.after(self.commit_every));
         }

@@ -10,6 +10,7 @@ mod restore;
 
 use crate::window::Window;
 use gapless_model::{Batch, Digest, Epoch, Flags, Position, Seq, StreamKey, UnixNanos, Watermark};
+use gapless_planted::{Bug, on};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -249,7 +250,7 @@ impl StreamState {
         Batch {
             key: self.key.clone(),
             epoch,
-            start: self.latest.next(),
+            start: if on(Bug::WatermarkAhead) { self.latest.next().next() } else { self.latest.next() },
             flags: self.flags,
             ts_publish_us,
             earliest: Seq::NONE,

@@ -7,6 +7,7 @@
 use crate::store::{Cursor, CursorStore};
 use crate::{Error, Event};
 use gapless_model::{Rows, Seq, StreamKey};
+use gapless_planted::{Bug, on};
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -76,6 +77,9 @@ impl Ledger {
             let begin = Cursor { epoch: batch.epoch, applied: batch.start.previous() };
             self.cursors.entry(batch.key.clone()).or_insert(begin);
         }
+        if on(Bug::CursorBeforeRows) {
+            self.move_ahead(event)?;
+        }
         match (event.moves_cursor(), self.mode) {
             (true, Acknowledge::OnNext) => self.current = Some(self.copy(event)),
             (true, Acknowledge::Explicit) => {}
@@ -127,6 +131,21 @@ impl Ledger {
         }
         self.cursors.insert(key, cursor);
         Ok(())
+    }
+
+    /// A mistake: the cursor is told before the rows.
+    fn move_ahead(&mut self, event: &Event) -> Result<(), Error> {
+        let Event::Rows(batch) = event else { return Ok(()) };
+        let marker = gapless_model::Batch {
+            rows: Rows::empty(batch.kind()),
+            start: batch.range().end(),
+            ..batch.clone()
+        };
+        let cursor = Cursor { epoch: batch.epoch, applied: batch.range().last() };
+        match &mut self.store {
+            Some(store) => store.apply(Event::Rows(marker), cursor).map_err(Error::Store),
+            None => Ok(()),
+        }
     }
 
     fn tell_store(&mut self, event: Event) -> Result<(), Error> {

@@ -17,6 +17,7 @@ use crate::segment::{Scan, Segment, Stop};
 use crate::{JournalError, Options, frame};
 use gapless_disk::DiskFile;
 use gapless_model::{Epoch, Position, UnixMillis};
+use gapless_planted::{Bug, on};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ pub(crate) fn recover(
     let tail: Vec<_> = scan.lost.iter().map(|lost| Damage::of_records(&path, lost)).collect();
     let base = chain.base(&*active)?;
     let lost_state = chain.state_is_lost(&base, &tail, meta.epoch_start())?;
-    let lost = lost_tail || lost_state || scan.latest < followed;
+    let lost = (lost_tail || lost_state || scan.latest < followed) && !on(Bug::EpochSurvivesLoss);
 
     let left_epoch = lost.then(|| meta.epoch());
     if lost {

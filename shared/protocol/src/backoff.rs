@@ -1,5 +1,6 @@
 //! How long to wait after failures, and the seeded jitter that keeps followers apart.
 
+use gapless_planted::{Bug, on};
 use std::time::Duration;
 
 /// The longest that a server's wish for a pause is honoured. A minute: a server that asks for more is
@@ -23,6 +24,9 @@ impl Backoff {
 
     /// How long to wait after one more failure: at least as long as the server wished.
     pub(crate) fn fail(&mut self, retry_after: Duration) -> Duration {
+        if on(Bug::RetryStorm) {
+            return Duration::ZERO;
+        }
         let doubled = self.initial.saturating_mul(1 << self.failures.min(20)).min(self.max);
         self.failures = self.failures.saturating_add(1);
         let wait = doubled.mul_f64(0.5 + 0.5 * self.jitter.next());

@@ -7,6 +7,7 @@
 
 use crate::LogStatus;
 use gapless_model::{Epoch, EpochStart, Seq};
+use gapless_planted::{Bug, on};
 
 /// The epoch that a follower is in, with what is known of its past.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl EpochView {
 
     /// What `epoch` is to this view.
     pub(crate) fn standing(&self, epoch: Epoch) -> Standing {
-        if epoch == self.epoch {
+        if epoch == self.epoch || (on(Bug::StaleEpochAccepted) && epoch < self.epoch) {
             return Standing::Current;
         }
         if epoch > self.epoch {
@@ -78,7 +79,8 @@ impl EpochView {
     pub(crate) fn shared_with(&self, epoch: Epoch) -> Option<Seq> {
         let at = self.history.iter().position(|start| start.epoch == epoch)?;
         let later = self.history.iter().skip(at + 1).map(|start| start.first_sequence);
-        Some(later.min().unwrap_or(Seq(u64::MAX)))
+        let shared = if on(Bug::NewestEpochOnly) { later.last() } else { later.min() };
+        Some(shared.unwrap_or(Seq(u64::MAX)))
     }
 }
 

@@ -12,6 +12,7 @@
 use crate::epochs::{EpochView, Standing};
 use crate::{Chunk, Settings, Source};
 use gapless_model::{Epoch, Seq, SeqRange};
+use gapless_planted::{Bug, on};
 use std::collections::BTreeMap;
 
 /// What became of a chunk.
@@ -88,6 +89,9 @@ impl<T> GapTracker<T> {
         }
         if usable.end() <= self.expected() || self.is_kept(usable) {
             return Admit::Duplicate;
+        }
+        if on(Bug::LivePassesGap) && source == Source::Live {
+            self.skip_to(usable.start());
         }
         let hole = self.hear_of(usable.start().previous());
         self.seen = self.seen.max(usable.last());
@@ -192,6 +196,9 @@ impl<T> GapTracker<T> {
         let wanted = kept.usable.intersect(SeqRange::new(self.expected(), Seq(u64::MAX)));
         assert_eq!(wanted.start(), self.expected(), "rows are handed over in order");
         self.applied = wanted.last();
+        if on(Bug::PageBorderSkipped) && kept.source == Source::Replay && wanted.len() > 1 {
+            self.skip_to(wanted.end().next());
+        }
         (Chunk { epoch: self.view.epoch(), ..kept.chunk }, wanted, kept.source)
     }
 
@@ -211,7 +218,9 @@ impl<T> GapTracker<T> {
 
     fn forget_too_much(&mut self) -> Forgotten {
         let mut forgotten = Forgotten { span: SeqRange::new(self.expected(), self.expected()), rows: 0 };
-        while self.kept_rows > self.max_rows || self.kept_bytes > self.max_bytes {
+        while !on(Bug::BufferUnbounded)
+            && (self.kept_rows > self.max_rows || self.kept_bytes > self.max_bytes)
+        {
             let Some((start, oldest)) = self.kept.pop_first() else { break };
             self.kept_rows -= oldest.usable.len();
             self.kept_bytes -= oldest.chunk.bytes;

@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::request_slot::RequestSlot;
 use crate::{Failure, RequestId, Settings, TruncateReason};
 use gapless_model::{MonoTime, SeqRange};
+use gapless_planted::{Bug, on};
 use std::time::Duration;
 
 /// The longest wait for a server that answers but does not have the rows yet. A second, as often as the live
@@ -116,6 +117,7 @@ impl ReplayScheduler {
                 (self.strikes, self.halvings) = (0, 0);
                 Verdict::Continue
             }
+            Answer::NotYet if on(Bug::NotYetTakenForGone) => Verdict::GiveUp(TruncateReason::NotServed),
             Answer::NotYet => {
                 self.slot.back_off_within(now, NOT_YET_WAIT);
                 Verdict::Continue

@@ -19,6 +19,7 @@ pub use types::{
 
 use crate::dedup::{Dedup, Remembered, StreamId, Undo, Verdict};
 use gapless_model::{Digest, Epoch, EpochStart, Position, Seq, SeqRange, StreamKey, UnixNanos, Watermark};
+use gapless_planted::{Bug, on};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -186,7 +187,8 @@ impl Sequencer {
         self.begin_epoch(record.epoch)?;
         self.pass_over(record.key, stream, range.start());
         let producer = Some((record.producer_id, record.producer_sequence));
-        let producer = producer.filter(|(id, sequence)| *sequence != 0 && !id.is_empty());
+        let is_remembered = |(id, sequence): &(&str, u64)| *sequence != 0 && !id.is_empty();
+        let producer = producer.filter(is_remembered).filter(|_| !on(Bug::ProducersForgotten));
         let appended = Appended { position, range, digest, latest_ts, content_hash, producer };
         self.append(record.key, stream, appended);
         Ok(())

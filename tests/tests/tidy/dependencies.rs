@@ -10,8 +10,8 @@ use gapless_tests::repository;
 
 /// Who may lean on whom: only on a lower layer. Services share one, so they cannot link each other.
 const LAYERS: [(u8, &[&str]); 10] = [
-    (0, &["gapless-model", "gapless-disk", "gapless-planted"]),
-    (1, &["gapless-wire", "gapless-protocol"]),
+    (0, &["gapless-model", "gapless-planted"]),
+    (1, &["gapless-wire", "gapless-protocol", "gapless-disk"]),
     (2, &["gapless-journal", "gapless-checkpoint", "gapless-transport", "gapless-store", "gapless-formats"]),
     (3, &["gapless-follow"]),
     (4, &["gapless", "gapless-service-kit"]),

@@ -2,6 +2,7 @@
 
 use super::{Held, Intake, Output, Phase, Then, Write};
 use gapless_model::{Epoch, Position};
+use gapless_planted::{Bug, on};
 use gapless_wire::JournalStatusResponse;
 
 impl Intake {
@@ -38,7 +39,8 @@ impl Intake {
 
     /// A view speaks of rows up to its position: what of them is not here by then will not come.
     pub(super) fn take_view_in_turn(&mut self) {
-        if self.next.is_some() || self.view.as_ref().is_none_or(|view| view.latest > self.taken) {
+        let is_early = |view: &JournalStatusResponse| view.latest > self.taken && !on(Bug::ViewTakenEarly);
+        if self.next.is_some() || self.view.as_ref().is_none_or(is_early) {
             return;
         }
         if let Some(view) = self.view.take() {
@@ -54,8 +56,12 @@ impl Intake {
         self.view = None;
         let reason = "the journal lost records: asking which rows stay".to_owned();
         self.outputs.push_back(Output::Behind { reason });
-        self.pending.keep_to(keep);
-        self.hot.write(|hot| hot.clear(self.position));
+        if !on(Bug::PendingKeptAfterRewind) {
+            self.pending.keep_to(keep);
+        }
+        if !on(Bug::HotKeptAfterRewind) {
+            self.hot.write(|hot| hot.clear(self.position));
+        }
         self.phase = match std::mem::replace(&mut self.phase, Phase::Following) {
             Phase::Following => Phase::Rewinding { from, to, keep, held: Held::default() },
             // The archive goes back as far as either says; what is held came after the first.
@@ -72,7 +78,9 @@ impl Intake {
         tracing::warn!(position = self.position.0, "took back what the journal lost");
         self.outputs.push_back(Output::TakeBack(self.position));
         self.taken = self.position;
-        self.hot.write(|hot| hot.clear(self.position));
+        if !on(Bug::HotKeptAfterRewind) {
+            self.hot.write(|hot| hot.clear(self.position));
+        }
         self.viewed = Epoch::UNSTATED;
         held.events.append(&mut self.backlog);
         self.backlog = held.events;

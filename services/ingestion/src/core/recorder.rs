@@ -3,7 +3,8 @@
 use super::decide::{Decision, decide};
 use super::{Checked, Ledger};
 use gapless_journal::{Appended, Appender, JournalError};
-use gapless_model::UnixMillis;
+use gapless_model::{Position, UnixMillis};
+use gapless_planted::{Bug, on};
 use gapless_wire::Encoder;
 use std::sync::Arc;
 
@@ -60,6 +61,16 @@ impl Recorder {
                 sequencer.commit(appended.last);
                 Ok(Recorded { decisions, records, appended })
             }
+            Err(error) if on(Bug::NumbersKeptAfterFailure) => {
+                sequencer.commit(Position(u64::MAX));
+                Err(error)
+            }
+            Err(_) if on(Bug::AcknowledgedUnwritten) => {
+                sequencer.rollback();
+                let next = self.appender.next_position();
+                let appended = Appended { first: next, last: next, synced: false };
+                Ok(Recorded { decisions, records: Vec::new(), appended })
+            }
             Err(error) => {
                 sequencer.rollback();
                 Err(error)
@@ -76,7 +87,10 @@ impl Recorder {
         if !self.appender.wants_roll(now) {
             return Ok(false);
         }
-        let snapshot = self.ledger.lock().snapshot();
+        let mut snapshot = self.ledger.lock().snapshot();
+        if on(Bug::SegmentWithoutState) {
+            snapshot.clear();
+        }
         self.appender.roll(&snapshot, now)?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use super::{RETRY_FIRST, RETRY_MAX, Send};
 use crate::derive::Closed;
 use gapless_model::{Batch, Flags, MonoTime, Position, Rows};
+use gapless_planted::{Bug, on};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ impl Pending {
         let flags = Flags(self.closed.flags.0 & Flags::SIMULATED.0);
         Send {
             id,
-            producer_sequence: self.position.0,
+            producer_sequence: if on(Bug::DerivedCountedAnew) { id } else { self.position.0 },
             // Its own number says that there is none before it.
             previous_producer_sequence: if last == 0 { self.position.0 } else { last },
             batch: Batch::unsequenced(self.closed.key.clone(), flags, rows),

@@ -6,6 +6,7 @@ use crate::gap_tracker::Admit;
 use crate::liveness::Sign;
 use crate::{Begin, Chunk, Event, GapCause, Output, Source, TruncateReason};
 use gapless_model::{Epoch, Seq, SeqRange};
+use gapless_planted::{Bug, on};
 
 impl<T> Coordinator<T> {
     pub(super) fn handle_live(&mut self, chunk: Chunk<T>) {
@@ -36,6 +37,9 @@ impl<T> Coordinator<T> {
         }
         if let Some(latest) = self.place(epoch, next.previous(), Sign::Heartbeat) {
             self.notice_restart(next);
+            if on(Bug::TailGapIgnored) {
+                return;
+            }
             self.learn_start(earliest.min(next));
             self.learn_end(latest, GapCause::Tail);
             self.trim(earliest.min(next));
@@ -125,6 +129,7 @@ impl<T> Coordinator<T> {
     }
 
     fn deliver(&mut self, chunk: Chunk<T>, wanted: SeqRange, source: Source) {
+        let wanted = if on(Bug::RowsTwice) { chunk.range } else { wanted };
         self.has_begun = true;
         self.counts.rows_delivered += wanted.len();
         self.liveness.delivered(self.now);
@@ -171,7 +176,9 @@ impl<T> Coordinator<T> {
             return;
         }
         let epoch = self.tracker.view().epoch();
-        self.emit(Event::Truncated { epoch, range, reason });
+        if !on(Bug::TruncationUntold) {
+            self.emit(Event::Truncated { epoch, range, reason });
+        }
         self.has_begun = true;
         self.counts.rows_truncated = self.counts.rows_truncated.saturating_add(range.len());
         let truncation = self.gaps.truncate(range.end(), self.now);

@@ -4,6 +4,7 @@ use super::{Coordinator, Phase, Progress, Question};
 use crate::epochs::EpochView;
 use crate::{Begin, Event, GapCause, LogStatus, Output};
 use gapless_model::{Epoch, Seq};
+use gapless_planted::{Bug, on};
 
 impl<T> Coordinator<T> {
     /// A newer epoch was stated, in which `latest` exists. Nothing is handed over until its history is
@@ -31,13 +32,16 @@ impl<T> Coordinator<T> {
         let goes_on_after = match shared {
             _ if !self.has_begun => self.begin_again(status, shared),
             Some(shared) if applied < shared => applied,
+            Some(_) if on(Bug::OldSequenceInNewEpoch) => applied,
+            Some(shared) if on(Bug::RewindUntold) => shared.previous(),
             Some(shared) => {
                 self.emit(Event::Rewind { from, to, keep: shared.previous() });
                 shared.previous()
             }
+            // What the new history no longer has of its beginning is given up below, by its own event.
             None => {
                 self.emit(Event::Reset { from, to });
-                status.earliest.previous()
+                Seq::NONE
             }
         };
         self.enter(view, goes_on_after);

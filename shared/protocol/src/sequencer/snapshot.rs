@@ -7,6 +7,7 @@
 use super::{End, Sequencer, SequencerError, SequencerLimits, Stream};
 use crate::dedup::{Dedup, Pair, Remembered, StreamId, WINDOW};
 use gapless_model::{Digest, Epoch, EpochStart, Position, Seq, SeqRange, UnixNanos};
+use gapless_planted::{Bug, on};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -58,6 +59,10 @@ impl Sequencer {
         }
         for _ in 0..input.number()? {
             input.pair(sequencer.streams.len(), &mut sequencer.dedup)?;
+        }
+        if on(Bug::ProducersForgotten) {
+            let SequencerLimits { max_producers, max_remembered, .. } = sequencer.limits;
+            sequencer.dedup = Dedup::new(max_producers, max_remembered);
         }
         sequencer.dedup.evict();
         if !input.0.is_empty() {
