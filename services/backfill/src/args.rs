@@ -23,6 +23,9 @@ pub struct Args {
     /// The archive's DuckDB file [default: gapless-data/archive.duckdb]
     #[arg(long, value_name = "FILE")]
     pub archive: Option<String>,
+    /// Put the archive aside under another name, and begin a new one from what the journal still has
+    #[arg(long)]
+    pub rebuild: bool,
     /// How often rows are committed to the archive [default: 200ms]
     #[arg(long, value_name = "DURATION")]
     pub commit_every: Option<String>,
@@ -43,6 +46,7 @@ impl Arguments for Args {
             ("journal_replay", text(&self.journal_replay)),
             ("backfill", text(&self.backfill)),
             ("archive", text(&self.archive)),
+            ("rebuild", self.rebuild.then_some(Value::from(true))),
             ("commit_every", text(&self.commit_every)),
             ("workers", self.workers.map(|count| Value::from(i64::from(count)))),
         ])

@@ -26,6 +26,9 @@ pub struct Config {
     pub backfill: String,
     /// The archive's DuckDB file.
     pub archive: PathBuf,
+    /// Puts the archive aside and begins a new one from what the journal still has. For one start: left in a file
+    /// it would do so at each.
+    pub rebuild: bool,
     /// The name under which the journal keeps what is not archived yet.
     pub follower_id: String,
     /// How often rows are committed to the archive.
@@ -97,6 +100,7 @@ impl Default for Config {
             journal_replay: "tcp://127.0.0.1:5553".into(),
             backfill: "tcp://127.0.0.1:5557".into(),
             archive: "gapless-data/archive.duckdb".into(),
+            rebuild: false,
             follower_id: "backfill".into(),
             commit_every: HumanDuration::from_millis(200),
             workers: 4,

@@ -8,14 +8,15 @@ use crate::answer::{self, Form};
 use crate::error::Error;
 use crate::fair::{FairLimits, FairQueue};
 use crate::flight::{Boarding, Flights};
-use crate::library::Library;
+use crate::library::{Library, LookError};
 use crate::meters::Meters;
 use crate::plan::Question;
-use crate::served::Body;
+use crate::readable::Readable;
+use crate::served::{Part, Served};
 use crate::writer::now;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use gapless_service_kit::Shutdown;
-use gapless_store::ArchiveReader;
+use gapless_store::{ArchiveReader, StoreError};
 use gapless_transport::{Frame, PeerId, Replier, Request, RouterServer};
 use gapless_wire::{Limits, Message, decode, encode_message, peek_correlation_id};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +41,7 @@ struct Shared {
     meters: Meters,
     /// Whether the journal was read once, so that an unknown stream is one that does not exist.
     is_ready: Arc<AtomicBool>,
+    readable: Mutex<Readable>,
 }
 
 struct Queue {
@@ -79,6 +81,7 @@ impl Desk {
             replier: server.replier(),
             meters,
             is_ready,
+            readable: Mutex::new(Readable::new()),
         });
         let (stop, stopped) = bounded(0);
         let mut desk = Desk { shared, threads: Vec::new(), stop: Some(stop) };
@@ -237,16 +240,32 @@ impl Shared {
         }
         let found = library.look(&question, now());
         let waiting = lock(&self.flights).land(&question);
-        if let Err(error) = &found {
-            tracing::warn!(stream = %question.key, %error, "rows could not be read");
-        }
+        self.note(&question, &found);
         for waiter in waiting {
             if let Ok(Some(served)) = &found {
-                let from_memory = served.parts.iter().any(|part| matches!(part.body, Body::Bytes(_)));
+                let from_memory = !served.parts.iter().any(Part::is_archived);
                 self.meters.served(served.range.len(), from_memory);
             }
             let message = waiter.form.reply(&question.key, &found, self.is_ready());
             self.send(waiter.peer, &message, &waiter.correlation_id, waiter.name, waiter.since);
+        }
+    }
+
+    /// What a look says about the archive.
+    fn note(&self, question: &Question, found: &Result<Option<Served>, LookError<StoreError>>) {
+        match found {
+            Ok(served) => {
+                if served.as_ref().is_some_and(|served| served.parts.iter().any(Part::is_archived)) {
+                    lock(&self.readable).succeeded();
+                }
+            }
+            Err(error) => {
+                let is_damage = matches!(error, LookError::Archive(StoreError::Damaged(_)));
+                let counter = if is_damage { &self.meters.read_damaged } else { &self.meters.read_failed };
+                counter.increment(1);
+                tracing::error!(stream = %question.key, from = %question.from, %error, "rows could not be read");
+                lock(&self.readable).failed(&question.key, &error.to_string(), is_damage);
+            }
         }
     }
 

@@ -16,6 +16,17 @@ pub enum Error {
     /// The follower's thread ended; its log line says why.
     #[error("the journal's follower ended: see its log line before this one")]
     FollowerEnded,
+    /// The archive's file cannot be read; it was not touched.
+    #[error(
+        "the archive {path} cannot be opened: {reason}. What the journal still has can be archived anew: start once with \
+         --rebuild, which puts this file aside under another name"
+    )]
+    Unopenable {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The archive cannot be opened, or not be written for long.
     #[error("the archive: {0}")]
     Store(#[from] StoreError),

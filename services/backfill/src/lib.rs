@@ -32,6 +32,7 @@ mod intake;
 mod library;
 mod meters;
 mod plan;
+mod readable;
 #[cfg(test)]
 mod samples;
 mod sealing;

@@ -79,6 +79,11 @@ impl Part {
         }
     }
 
+    /// Whether it came out of the archive as rows, and not out of memory as bytes.
+    pub(crate) fn is_archived(&self) -> bool {
+        matches!(self.body, Body::Rows(_))
+    }
+
     /// The part of it that lies in `range`.
     fn cut(self, range: SeqRange) -> Result<Part, DecodeError> {
         let kept = self.range.intersect(range);

@@ -11,7 +11,7 @@ use crate::meters::{Meters, SERVICE};
 use crate::sealing::Sealing;
 use crate::writer::{Parts, Writer};
 use gapless_service_kit::{Invalid, Shutdown, Validate};
-use gapless_store::{Archive, Options};
+use gapless_store::{Archive, Options, StoreError};
 use gapless_transport::{Context, Hooks, RouterServer, RouterSettings};
 use gapless_wire::MAX_REQUEST_BYTES;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let _guard = shutdown.guard(SERVICE);
     let context = Context::new();
     let meters = Meters::new();
-    let archive = Archive::open(&config.archive, &options(&config))?;
+    let archive = open(&config)?;
     let hot = SharedHot::new(Hot::new(hot_limits(&config)));
     let is_ready = Arc::new(AtomicBool::new(false));
     let server = bind(&config, &context)?;
@@ -72,6 +72,21 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     drop(server);
     sealing.join();
     result
+}
+
+fn open(config: &Config) -> Result<Archive, Error> {
+    if config.rebuild
+        && let Some(aside) = Archive::set_aside(&config.archive)?
+    {
+        tracing::warn!(file = %aside.display(), "the archive is put aside: beginning a new one from what the journal has");
+    }
+    Archive::open(&config.archive, &options(config)).map_err(|error| match error {
+        StoreError::Damaged(reason) => Error::Unopenable { path: config.archive.clone(), reason },
+        StoreError::Database { .. } => {
+            Error::Unopenable { path: config.archive.clone(), reason: error.to_string() }
+        }
+        other => other.into(),
+    })
 }
 
 fn bind(config: &Config, context: &Context) -> Result<RouterServer, Error> {

@@ -1,6 +1,7 @@
 //! The service as its clients meet it: real sockets, a real archive, a journal written by hand.
 
 mod bench;
+mod damage;
 mod fake_journal;
 mod histories;
 mod holes;

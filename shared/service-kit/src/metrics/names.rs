@@ -69,6 +69,7 @@ catalogue! {
     describe_counter ARCHIVE_ROWS = "gapless_archive_rows_total", "Rows committed to the archive.";
     describe_histogram ARCHIVE_COMMIT_SECONDS = "gapless_archive_commit_seconds", "Time of one archive commit.";
     describe_gauge ARCHIVE_SIZE = "gapless_archive_size_bytes", "Bytes of the archive's files.";
+    describe_counter ARCHIVE_READ_ERRORS = "gapless_archive_read_errors_total", "Looks into the archive that failed; label cause (damage, other).";
     describe_gauge HOT_ROWS = "gapless_hot_rows", "Rows held in memory for recent replays.";
     describe_counter ROWS_SERVED = "gapless_rows_served_total", "Rows sent in answers; label from (hot, archive).";
     describe_counter BYTES_SERVED = "gapless_bytes_served_total", "Bytes sent in answers.";

@@ -91,6 +91,51 @@ fn a_flipped_bit_is_refused_or_does_not_matter() {
 }
 
 #[test]
+fn a_flipped_bit_in_the_log_costs_whole_commits_or_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("killed.duckdb");
+    let mut archive = Archive::open_sealing_at(&path, &Options::default(), ROWS).unwrap();
+    let key = key(CANDLES);
+    for position in 1..=20 {
+        archive.append(&[(Position(position), batch(&key, 7, position * BATCH - BATCH + 1, BATCH))]).unwrap();
+    }
+    // What a kill leaves: nothing is brought from the log into the main file.
+    let log = |path: &Path| PathBuf::from(format!("{}.wal", path.display()));
+    let image = folder.path().join("image.duckdb");
+    fs::copy(&path, &image).unwrap();
+    fs::copy(log(&path), log(&image)).unwrap();
+    drop(archive);
+    let size = fs::metadata(log(&image)).unwrap().len();
+    let (mut whole, mut shorter, mut refused) = (0, 0, 0);
+    for flipped in 0..FLIPS / 2 {
+        let path = folder.path().join(format!("flipped-{flipped}.duckdb"));
+        fs::copy(&image, &path).unwrap();
+        fs::copy(log(&image), log(&path)).unwrap();
+        flip(&log(&path), (size * 2 * flipped / FLIPS + flipped * 5).min(size - 1));
+        match Archive::open_sealing_at(&path, &Options::default(), ROWS) {
+            Ok(archive) => {
+                let rows = archive.position().0 * BATCH;
+                let status = archive.reader().unwrap().status(&key);
+                assert_eq!(status.map_or(Seq::NONE, |status| status.watermark.latest), Seq(rows));
+                let page = archive.reader().unwrap().page(&key, range(1, rows), rows, usize::MAX).unwrap();
+                for found in page.into_iter().flat_map(|page| page.batches) {
+                    let rows = found.rows.len() as u64;
+                    assert_eq!(found.rows, batch(&key, 7, found.start.0, rows).rows);
+                }
+                if rows == 20 * BATCH { whole += 1 } else { shorter += 1 }
+            }
+            Err(StoreError::Damaged(_)) => refused += 1,
+            Err(other) => panic!("flip {flipped}: {other}: not said to be damage"),
+        }
+    }
+    println!(
+        "{} flips in a log of {size} bytes: {whole} whole, {shorter} shorter, {refused} refused",
+        FLIPS / 2
+    );
+    assert!(shorter + refused > 0);
+}
+
+#[test]
 fn rows_changed_past_the_checksums_are_refused() {
     let mut bench = Bench::new();
     let key = key(CANDLES);
