@@ -143,7 +143,7 @@ fn with_lease() -> Retention {
 
 /// Looks once a minute, as a service does more often; returns what went in the last look.
 fn look_for_minutes(journal: &Journal, minutes: std::ops::RangeInclusive<i64>) -> Retired {
-    minutes.map(|at| journal.retire(minute(at)).unwrap()).last().unwrap()
+    minutes.map(|at| journal.retire(minute(at)).unwrap()).fold(Retired::default(), |_, now| now)
 }
 
 #[test]
