@@ -16,6 +16,7 @@ use crate::record::{Item, Stand, absorb, rewound};
 use gapless_disk::{Disk, RealDisk, write_atomically};
 use gapless_formats::FileForm;
 use gapless_model::{Batch, Epoch, Seq, StreamKey};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,8 @@ pub(crate) struct Artifact {
     /// As on the disk, its streams apart.
     head: Manifest,
     slots: Vec<Slot>,
+    /// Where the slot of a stream is.
+    places: HashMap<StreamKey, usize>,
     latest: Board,
     /// Since when something waits.
     waiting_since: Option<Instant>,
@@ -101,9 +104,9 @@ impl Artifact {
         self.head.state == State::Complete
     }
 
-    /// Where its streams stand.
-    pub(crate) fn stands(&self) -> impl Iterator<Item = (&StreamKey, Stand)> {
-        self.slots.iter().map(|slot| (&slot.key, slot.next.stand()))
+    /// Where a stream stands; `None` when it has no such stream.
+    pub(crate) fn stand(&self, key: &StreamKey) -> Option<Stand> {
+        self.slot(key).map(|slot| slot.next.stand())
     }
 
     /// Rows that wait, and about how many bytes they take.
@@ -113,7 +116,7 @@ impl Artifact {
             .fold((0, 0), |(rows, bytes), slot| (rows + slot.buffer.rows(), bytes + slot.buffer.bytes()))
     }
 
-    /// Since when nothing was added; `None` when something waits.
+    /// Whether nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.slots.iter().all(|slot| slot.buffer.is_empty())
     }
@@ -162,7 +165,7 @@ impl Artifact {
         keep: Seq,
         forms: &[FileForm],
     ) -> Result<(), Error> {
-        let Some(at) = self.slots.iter().position(|slot| slot.key == *key) else { return Ok(()) };
+        let Some(&at) = self.places.get(key) else { return Ok(()) };
         let Some(slot) = self.slots.get_mut(at) else { return Ok(()) };
         let topic = slot.durable.topic.clone();
         if keep.0 >= slot.durable.cursor.sequence {
@@ -301,17 +304,15 @@ impl Artifact {
     }
 
     fn slot(&self, key: &StreamKey) -> Option<&Slot> {
-        self.slots.iter().find(|slot| slot.key == *key)
+        self.slots.get(*self.places.get(key)?)
     }
 
     fn slot_or_new(&mut self, key: &StreamKey, stand: Stand) -> &mut Slot {
-        let at = match self.slots.iter().position(|slot| slot.key == *key) {
-            Some(at) => at,
-            None => {
-                self.slots.push(Slot::new(key.clone(), StreamRecord::begin(key, stand)));
-                self.slots.len() - 1
-            }
-        };
+        let at = *self.places.entry(key.clone()).or_insert_with(|| {
+            self.slots.push(Slot::new(key.clone(), StreamRecord::begin(key, stand)));
+            self.slots.len() - 1
+        });
+        // A place is one of a slot, and slots are only ever added.
         &mut self.slots[at]
     }
 }

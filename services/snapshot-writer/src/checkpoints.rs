@@ -29,9 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const HEARD_EVERY: Duration = Duration::from_secs(5);
 /// How often the counters that ask for a checkpoint are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How long an orderly stop waits for a checkpoint under way. What is cut short leaves nothing behind that
-/// counts.
-const STOP: Duration = Duration::from_millis(2500);
+/// How long an orderly stop waits for a checkpoint under way, while the artifacts are written. What is cut
+/// short leaves nothing behind that counts.
+const STOP: Duration = Duration::from_millis(3500);
 
 /// What the artifacts tell the checkpoints.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,8 @@ impl Told {
 /// The running thread. Dropping it ends it.
 pub(crate) struct Checkpoints {
     stop: Option<Sender<()>>,
+    /// Until when an end is waited for.
+    until: Option<Instant>,
     ended: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -86,16 +88,25 @@ impl Checkpoints {
             drop(end);
         });
         let failed = |e: std::io::Error| Error::Thread { name: "checkpoints", reason: e.to_string() };
-        Ok(Checkpoints { stop: Some(stop), ended, thread: Some(thread.map_err(failed)?) })
+        Ok(Checkpoints { stop: Some(stop), until: None, ended, thread: Some(thread.map_err(failed)?) })
+    }
+}
+
+impl Checkpoints {
+    /// Asks it to end, without waiting.
+    pub(crate) fn ask_to_stop(&mut self) {
+        self.stop = None;
+        self.until.get_or_insert_with(|| Instant::now() + STOP);
     }
 }
 
 impl Drop for Checkpoints {
     fn drop(&mut self) {
-        self.stop = None;
+        self.ask_to_stop();
+        let until = self.until.unwrap_or_else(Instant::now);
         // It ends by letting go of its end of the channel.
         let ended =
-            matches!(self.ended.recv_timeout(STOP), Err(crossbeam_channel::RecvTimeoutError::Disconnected));
+            matches!(self.ended.recv_deadline(until), Err(crossbeam_channel::RecvTimeoutError::Disconnected));
         if let (true, Some(thread)) = (ended, self.thread.take()) {
             // A panic there was reported by the thread itself.
             let _ = thread.join();

@@ -42,7 +42,7 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce()) -> Result<(
         true => None,
         false => Some(Writer::open(&config, told.clone(), meters.clone())?),
     };
-    let checkpoints = match config.checkpoint.dir.as_os_str().is_empty() {
+    let mut checkpoints = match config.checkpoint.dir.as_os_str().is_empty() {
         true => None,
         false => Some(Checkpoints::start(&config, told, meters, &shutdown)?),
     };
@@ -50,6 +50,8 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce()) -> Result<(
     let result = match writer {
         Some(mut writer) => {
             let result = writer.run(&shutdown);
+            // Both take their time, at the same time.
+            checkpoints.iter_mut().for_each(Checkpoints::ask_to_stop);
             result.and(writer.stop())
         }
         None => {

@@ -13,7 +13,7 @@ use crate::retired::Retired;
 use gapless::Event;
 use gapless_model::{Batch, Epoch, Seq, SeqRange, StreamKey};
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ const RETAIN_EVERY: Duration = Duration::from_secs(60);
 /// How long a session whose successor has begun waits for its last streams to say that they begin anew too.
 /// They all learn of it from the same server within seconds; one that is still silent is gone.
 const SUPERSEDED_REST: Duration = Duration::from_secs(60);
+/// How often such sessions are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a shelf has to know.
 #[derive(Debug, Clone)]
@@ -41,15 +43,24 @@ pub(crate) struct ShelfSettings {
 /// All artifacts below one folder.
 pub(crate) struct Shelf {
     settings: ShelfSettings,
-    /// Those that are being written, oldest first.
-    live: Vec<Artifact>,
+    /// Those that are being written, by the order in which they were begun or opened here.
+    live: BTreeMap<u64, Artifact>,
+    /// The key of the next one.
+    next: u64,
+    /// By name, the live ones, oldest first.
+    by_name: HashMap<String, Vec<u64>>,
+    /// The live one that the rows of a stream went into last.
+    open_in: HashMap<StreamKey, u64>,
+    /// Rows that wait, and about how many bytes they take.
+    waiting: (u64, u64),
     complete: Vec<Complete>,
     /// Where each stream stands.
     stands: HashMap<StreamKey, Stand>,
     retired: Retired,
     next_retention: Option<Instant>,
+    next_look: Option<Instant>,
     /// When a superseded session was seen idle first.
-    superseded: HashMap<(String, u64), Instant>,
+    superseded: HashMap<u64, Instant>,
     _lock: Box<dyn Any + Send + Sync>,
 }
 
@@ -86,12 +97,18 @@ impl Shelf {
 
     /// Rows that wait, and about how many bytes they take.
     pub(crate) fn waiting(&self) -> (u64, u64) {
-        self.live.iter().map(Artifact::waiting).fold((0, 0), |(rows, bytes), (r, b)| (rows + r, bytes + b))
+        self.waiting
+    }
+
+    /// Counts anew what waits: after anything but a plain addition.
+    fn count_waiting(&mut self) {
+        let sum = |(rows, bytes), (r, b)| (rows + r, bytes + b);
+        self.waiting = self.live.values().map(Artifact::waiting).fold((0, 0), sum);
     }
 
     /// Whether no more may wait.
     pub(crate) fn is_full(&self) -> bool {
-        let (rows, bytes) = self.waiting();
+        let (rows, bytes) = self.waiting;
         rows >= self.settings.max_rows || bytes >= self.settings.max_bytes
     }
 
@@ -140,8 +157,9 @@ impl Shelf {
         reason: String,
         now: Instant,
     ) -> Result<(), Error> {
-        let cursor = self.stand(key).cursor.map_or(0, |cursor| cursor.sequence);
-        let range = range.intersect(SeqRange::new(Seq(cursor).next(), Seq(u64::MAX)));
+        // From where the stream stands: nothing between may be left out.
+        let start = self.stand(key).cursor.map_or(range.start(), |cursor| Seq(cursor.sequence).next());
+        let range = SeqRange::new(start, range.end());
         if range.is_empty() {
             return Ok(());
         }
@@ -151,12 +169,38 @@ impl Shelf {
         Ok(())
     }
 
-    fn add(&mut self, at: usize, key: &StreamKey, item: Item, now: Instant) {
+    fn add(&mut self, at: u64, key: &StreamKey, item: Item, now: Instant) {
         let stand = self.stand(key);
-        if let Some(artifact) = self.live.get_mut(at) {
+        if let Item::Rows(batch) = &item {
+            self.waiting.0 += batch.rows.len() as u64;
+            self.waiting.1 += batch.rows.approx_bytes() as u64;
+        }
+        if let Some(artifact) = self.live.get_mut(&at) {
             let stand = artifact.add(key, stand, item, now);
             self.stands.insert(key.clone(), stand);
+            self.open_in.insert(key.clone(), at);
         }
+    }
+
+    /// Puts an artifact with the live ones.
+    fn put(&mut self, artifact: Artifact) -> u64 {
+        let at = self.next;
+        self.next += 1;
+        self.by_name.entry(artifact.name().to_owned()).or_default().push(at);
+        self.live.insert(at, artifact);
+        at
+    }
+
+    /// Takes an artifact out of the live ones.
+    fn take_out(&mut self, at: u64) -> Option<Artifact> {
+        let artifact = self.live.remove(&at)?;
+        if let Some(same) = self.by_name.get_mut(artifact.name()) {
+            same.retain(|other| *other != at);
+            if same.is_empty() {
+                self.by_name.remove(artifact.name());
+            }
+        }
+        Some(artifact)
     }
 
     fn stand(&self, key: &StreamKey) -> Stand {
@@ -166,7 +210,7 @@ impl Shelf {
     /// When there is work to do next.
     pub(crate) fn next_due(&self, now: Instant) -> Instant {
         let mut due = self.next_retention.unwrap_or(now).min(now + RETAIN_EVERY);
-        for artifact in &self.live {
+        for artifact in self.live.values() {
             let parts = artifact.due(&self.settings.parts, now).map(|(due, _)| due);
             let latest = artifact.latest_due(self.settings.latest_every, now);
             due = [parts, latest].into_iter().flatten().fold(due, Instant::min);
@@ -186,7 +230,7 @@ impl Shelf {
         }
         let every = self.settings.latest_every;
         let due = |artifact: &Artifact| artifact.latest_due(every, now).is_some_and(|due| due <= now);
-        if let Some(artifact) = self.live.iter_mut().find(|artifact| due(artifact)) {
+        if let Some(artifact) = self.live.values_mut().find(|artifact| due(artifact)) {
             artifact.write_latest(now)?;
             return Ok(Some(Done::default()));
         }
@@ -198,9 +242,9 @@ impl Shelf {
     }
 
     /// The artifact that has waited longest of those that are due; any when too much waits.
-    fn due_parts(&self, now: Instant) -> Option<(usize, What)> {
+    fn due_parts(&self, now: Instant) -> Option<(u64, What)> {
         let is_full = self.is_full();
-        let due = self.live.iter().enumerate().filter_map(|(at, artifact)| {
+        let due = self.live.iter().filter_map(|(&at, artifact)| {
             let (due, what) = artifact.due(&self.settings.parts, now)?;
             match is_full {
                 true => Some((std::cmp::Reverse(artifact.waiting().1), due, at, What::All)),
@@ -211,17 +255,19 @@ impl Shelf {
     }
 
     /// Writes what waits of one artifact, and moves it to the complete ones when it is.
-    fn write(&mut self, at: usize, what: What, now: Instant) -> Result<Done, Error> {
-        let Some(artifact) = self.live.get_mut(at) else { return Ok(Done::default()) };
+    fn write(&mut self, at: u64, what: What, now: Instant) -> Result<Done, Error> {
+        let Some(artifact) = self.live.get_mut(&at) else { return Ok(Done::default()) };
         let written = artifact.write(what, &self.settings.parts)?;
         let mut done = Done { written, ..Done::default() };
-        if artifact.is_complete() {
-            let artifact = self.live.remove(at);
+        if artifact.is_complete()
+            && let Some(artifact) = self.take_out(at)
+        {
             self.complete(artifact, now);
             done.completed = 1;
             // What is kept may be one too many now.
             self.next_retention = None;
         }
+        self.count_waiting();
         Ok(done)
     }
 
@@ -244,9 +290,10 @@ impl Shelf {
     /// is not written by then comes again at the next start.
     pub(crate) fn write_all(&mut self, until: Instant) -> (Done, Result<(), Error>) {
         let (mut total, mut result) = (Done::default(), Ok(()));
-        let mut at = 0;
-        while at < self.live.len() && Instant::now() < until {
-            let count = self.live.len();
+        for at in self.live.keys().copied().collect::<Vec<u64>>() {
+            if Instant::now() >= until {
+                break;
+            }
             match self.write(at, What::All, Instant::now()) {
                 Ok(done) => {
                     total.written.rows += done.written.rows;
@@ -256,14 +303,10 @@ impl Shelf {
                 }
                 Err(error) => result = result.and(Err(error)),
             }
-            if self.live.len() == count {
-                let now = Instant::now();
-                if let Some(artifact) =
-                    self.live.get_mut(at).filter(|a| a.latest_due(Duration::ZERO, now).is_some())
-                {
-                    result = result.and(artifact.write_latest(now));
-                }
-                at += 1;
+            let now = Instant::now();
+            let changed = |artifact: &&mut Artifact| artifact.latest_due(Duration::ZERO, now).is_some();
+            if let Some(artifact) = self.live.get_mut(&at).filter(changed) {
+                result = result.and(artifact.write_latest(now));
             }
         }
         (total, result)

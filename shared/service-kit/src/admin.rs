@@ -133,7 +133,7 @@ async fn act(State(shown): State<Shown>, Path(name): Path<String>, headers: Head
         return json_response(StatusCode::FORBIDDEN, &json!({ "error": error }));
     }
     let asked = tokio::task::spawn_blocking(move || action::ask(shown.service, &name)).await;
-    match asked.unwrap_or_else(|_| Err(action::NoAnswer::TooLate)) {
+    match asked.unwrap_or(Err(action::NoAnswer::TooLate)) {
         Ok(Ok(answer)) => json_response(StatusCode::OK, &answer),
         Ok(Err(error)) => json_response(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": error })),
         Err(action::NoAnswer::Unknown { known }) => {

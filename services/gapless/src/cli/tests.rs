@@ -16,6 +16,7 @@ fn understands_the_commands_of_the_tour() {
         "gapless tail candles.a.b.1m --from seq:10 --format json --until-caught-up",
         "gapless tail metrics. --from cursor --into app.duckdb --receive-limit 10",
         "gapless send metrics.a.b.1s -",
+        "gapless send metrics.a.b.1s rows.ndjson --end",
         "gapless replay a.csv b.parquet --rate 100 --batch 1",
         "gapless streams candles. --json",
         "gapless status",

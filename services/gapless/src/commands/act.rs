@@ -37,7 +37,7 @@ pub(crate) fn run(global: &Global, what: What, args: Args) -> Result<Outcome> {
     };
     let asked = post(&address, &format!("/actions/{action}"));
     let answer =
-        asked.with_context(|| format!("{address} does not answer: is the snapshot-writer running?"))?;
+        asked.with_context(|| format!("no answer from {address} (is the snapshot-writer running there?)"))?;
     let body: Value = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
     match answer.status {
         200 if global.json => render::json(&body)?,

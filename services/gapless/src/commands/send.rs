@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Mark the rows as generated rather than measured
     #[arg(long)]
     simulated: bool,
+    /// Say with the last rows that the stream is over: its artifact is completed
+    #[arg(long)]
+    end: bool,
     /// Stop at the first row that cannot be taken instead of skipping it
     #[arg(long)]
     strict: bool,
@@ -63,16 +66,26 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     let id = args.producer_id.clone().unwrap_or_else(|| format!("send:{:016x}", random_id()));
     let producer = client.producer(&id)?;
     let (mut sent, mut bad) = (0u64, 0u64);
+    let flags = if args.simulated { Flags::SIMULATED } else { Flags::NONE };
+    let send =
+        |rows, flags| send(&producer, Batch::unsequenced(args.topic.clone(), flags, rows), args.timeout.0);
+    // With --end, the rows that may be the last ones.
+    let mut held = None;
     for piece in feed.pieces() {
         match piece {
             Piece::Rows(rows) => {
                 sent += rows.len() as u64;
-                let flags = if args.simulated { Flags::SIMULATED } else { Flags::NONE };
-                send(&producer, Batch::unsequenced(args.topic.clone(), flags, rows), args.timeout.0)?;
+                let ready = if args.end { held.replace(rows) } else { Some(rows) };
+                if let Some(rows) = ready {
+                    send(rows, flags)?;
+                }
             }
             Piece::Bad { line, reason } => {
                 let complaint = format!("{}:{line}: {reason}", args.file.display());
                 if args.strict {
+                    if let Some(rows) = held {
+                        send(rows, flags)?;
+                    }
                     producer.flush(args.timeout.0)?;
                     return Err(anyhow::anyhow!("{complaint} (rows before it were sent)"));
                 }
@@ -81,6 +94,9 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
             }
             Piece::Broken(reason) => return Err(anyhow::anyhow!("{}: {reason}", args.file.display())),
         }
+    }
+    if let Some(rows) = held {
+        send(rows, flags.union(Flags::END_OF_STREAM))?;
     }
     producer.flush(args.timeout.0)?;
     summary(global, &args.topic, sent, bad)?;

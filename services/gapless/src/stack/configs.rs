@@ -105,14 +105,15 @@ impl Configs {
     /// Every configuration as gapless.toml would hold it.
     pub(crate) fn to_toml(&self) -> Result<String> {
         let common = Common::default;
-        let mut text = String::new();
-        text += &to_toml("ingestion", &Loaded { config: self.ingestion.clone(), common: common() })?;
-        text += &to_toml("live-engine", &Loaded { config: self.live_engine.clone(), common: common() })?;
-        text += &to_toml("backfill", &Loaded { config: self.backfill.clone(), common: common() })?;
+        let mut tables = vec![
+            to_toml("ingestion", &Loaded { config: self.ingestion.clone(), common: common() })?,
+            to_toml("live-engine", &Loaded { config: self.live_engine.clone(), common: common() })?,
+            to_toml("backfill", &Loaded { config: self.backfill.clone(), common: common() })?,
+        ];
         if let Some(config) = &self.snapshots {
-            text += &to_toml(SNAPSHOTS, &Loaded { config: config.clone(), common: common() })?;
+            tables.push(to_toml(SNAPSHOTS, &Loaded { config: config.clone(), common: common() })?);
         }
-        Ok(text)
+        Ok(tables.join("\n"))
     }
 
     /// Sources that ingestion starts with.

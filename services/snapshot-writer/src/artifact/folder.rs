@@ -72,11 +72,14 @@ impl Artifact {
 
     fn of(folder: &Path, mut manifest: Manifest, latest: Board) -> Artifact {
         let records = std::mem::take(&mut manifest.streams);
-        let slots = records.into_iter().filter_map(|record| Some(Slot::new(record.key()?, record))).collect();
+        let slots: Vec<Slot> =
+            records.into_iter().filter_map(|record| Some(Slot::new(record.key()?, record))).collect();
+        let places = slots.iter().enumerate().map(|(at, slot)| (slot.key.clone(), at)).collect();
         Artifact {
             folder: folder.to_path_buf(),
             head: manifest,
             slots,
+            places,
             latest,
             waiting_since: None,
             is_untidy: false,

@@ -19,7 +19,7 @@ fn begin(base: &Path) -> Artifact {
 
 /// Adds rows as the shelf does.
 fn add(artifact: &mut Artifact, batch: Batch) {
-    let stand = artifact.stands().next().map(|(_, stand)| stand).unwrap_or_default();
+    let stand = artifact.stand(&key(A)).unwrap_or_default();
     artifact.add(&key(A), stand, Item::Rows(batch), Instant::now());
 }
 
@@ -70,7 +70,7 @@ fn what_a_killed_writer_left_is_removed_and_the_stream_goes_on_where_the_manifes
     let artifact = Artifact::open(&folder, manifest);
     assert_eq!(files(&artifact).len(), 2, "{:?}", files(&artifact));
     assert!(!folder.join(".new-manifest.json.tmp").exists());
-    let (_, stand) = artifact.stands().next().unwrap();
+    let stand = artifact.stand(&key(A)).unwrap();
     assert_eq!(stand.cursor.unwrap().sequence, 10);
 }
 

@@ -7,7 +7,7 @@ use crate::manifest::{MANIFEST, Manifest, State};
 use crate::name::{DAMAGED, NEW, REMOVING};
 use crate::retired::Retired;
 use gapless_disk::{Disk, RealDisk, is_leftover};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Held while a process writes artifacts there.
@@ -30,11 +30,16 @@ impl Shelf {
         let retired = Retired::load(&base)?;
         let mut shelf = Shelf {
             settings,
-            live: Vec::new(),
+            live: BTreeMap::new(),
+            next: 0,
+            by_name: HashMap::new(),
+            open_in: HashMap::new(),
+            waiting: (0, 0),
             complete: Vec::new(),
             stands: HashMap::new(),
             retired,
             next_retention: None,
+            next_look: None,
             superseded: HashMap::new(),
             _lock: lock,
         };
@@ -60,7 +65,9 @@ impl Shelf {
                     bytes: manifest.file_bytes(),
                     folder,
                 }),
-                State::Live => shelf.live.push(Artifact::open(&folder, manifest)),
+                State::Live => {
+                    shelf.put(Artifact::open(&folder, manifest));
+                }
             }
         }
         Ok(shelf)

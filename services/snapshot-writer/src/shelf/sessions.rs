@@ -1,29 +1,35 @@
 //! Sessions: which artifact the rows of a stream go into, and what an epoch change means for it.
 
-use super::{SUPERSEDED_REST, Shelf};
+use super::{LOOK_EVERY, SUPERSEDED_REST, Shelf};
 use crate::artifact::{Artifact, What};
 use crate::error::Error;
 use crate::manifest::{Closed, MANIFEST, Manifest, Session};
 use crate::name::group_name;
 use crate::record::{Item, Stand};
 use gapless_model::{Epoch, Seq, StreamKey};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Shelf {
     /// The artifact that the next rows of `key` go into; begun when there is none.
-    pub(super) fn place_for(&mut self, key: &StreamKey, epoch: Epoch) -> Result<usize, Error> {
-        let name = group_name(self.settings.group, key);
-        let open = |artifact: &Artifact| artifact.name() == name && artifact.closed(key) == Some(None);
-        // The newest: an older one may not know yet that it was superseded.
-        if let Some(at) = self.live.iter().rposition(open) {
-            return Ok(at);
+    pub(super) fn place_for(&mut self, key: &StreamKey, epoch: Epoch) -> Result<u64, Error> {
+        let is_open = |at: &u64| self.live.get(at).is_some_and(|artifact| artifact.closed(key) == Some(None));
+        if let Some(at) = self.open_in.get(key).filter(|at| is_open(at)) {
+            return Ok(*at);
         }
-        let newest = self.live.iter().rposition(|artifact| artifact.name() == name);
-        if let Some(at) = newest {
-            let artifact = self.live.get(at).map(|a| (a.is_over(), a.closed(key)));
+        let name = group_name(self.settings.group, key);
+        let same: &[u64] = self.by_name.get(&name).map_or(&[], Vec::as_slice);
+        // The newest: an older one may not know yet that it was superseded.
+        if let Some(at) = same.iter().rev().find(|at| is_open(at)) {
+            return Ok(*at);
+        }
+        if let Some(&at) = same.last() {
+            let artifact = self.live.get(&at).map(|a| (a.is_over(), a.closed(key)));
             match artifact {
                 // Nothing more goes into a session that is over.
-                Some((true, _)) => drop(self.write(at, What::All, Instant::now())?),
+                Some((true, _)) => {
+                    self.write(at, What::All, Instant::now())?;
+                }
                 // It began anew, and so does its session.
                 Some((false, Some(Some(Closed::Reset)))) => {}
                 _ => return Ok(at),
@@ -32,7 +38,7 @@ impl Shelf {
         self.begin(key, &name, epoch)
     }
 
-    fn begin(&mut self, key: &StreamKey, name: &str, epoch: Epoch) -> Result<usize, Error> {
+    fn begin(&mut self, key: &StreamKey, name: &str, epoch: Epoch) -> Result<u64, Error> {
         let session = Session {
             source_id: key.source_id().to_owned(),
             epoch: epoch.0,
@@ -41,13 +47,13 @@ impl Shelf {
         };
         let number = self.highest(name) + 1;
         let artifact = Artifact::begin(&self.settings.folder, self.settings.group, name, number, session)?;
-        self.live.push(artifact);
-        Ok(self.live.len() - 1)
+        Ok(self.put(artifact))
     }
 
     /// The highest number that was given to an artifact of that name.
     fn highest(&self, name: &str) -> u64 {
-        let live = self.live.iter().filter(|a| a.name() == name).map(Artifact::number);
+        let live = self.by_name.get(name).into_iter().flatten().filter_map(|at| self.live.get(at));
+        let live = live.map(Artifact::number);
         let complete = self.complete.iter().filter(|one| one.name == name).map(|one| one.number);
         live.chain(complete).max().unwrap_or(0).max(self.retired.number(name))
     }
@@ -70,10 +76,14 @@ impl Shelf {
                 artifact.write_latest(Instant::now())?;
             }
         }
-        for artifact in self.live.iter_mut().filter(|artifact| artifact.name() == name) {
-            artifact.rewind(key, to, keep, &forms)?;
+        let same = self.by_name.get(&name).cloned().unwrap_or_default();
+        for at in &same {
+            if let Some(artifact) = self.live.get_mut(at) {
+                artifact.rewind(key, to, keep, &forms)?;
+            }
         }
-        let newest = self.live.iter().rev().find_map(|a| a.stands().find(|(k, _)| *k == key).map(|(_, s)| s));
+        self.count_waiting();
+        let newest = same.iter().rev().find_map(|at| self.live.get(at)?.stand(key));
         let taken_back = Stand { cursor: Some(crate::manifest::Cursor::at(to, keep)), running: None };
         self.stands.insert(key.clone(), newest.filter(|stand| stand.cursor.is_some()).unwrap_or(taken_back));
         Ok(())
@@ -83,10 +93,14 @@ impl Shelf {
     /// a new artifact.
     pub(super) fn reset(&mut self, key: &StreamKey, now: Instant) -> Result<(), Error> {
         tracing::warn!(%key, "its history began anew: so does its artifact");
-        let open = |artifact: &Artifact| artifact.closed(key) == Some(None);
-        let at = self.live.iter().rposition(open).or_else(|| {
-            self.live.iter().rposition(|artifact| artifact.closed(key) == Some(Some(Closed::End)))
-        });
+        let same = self.by_name.get(&group_name(self.settings.group, key)).cloned().unwrap_or_default();
+        let has = |state| {
+            move |live: &BTreeMap<u64, Artifact>, at: &u64| {
+                live.get(at).is_some_and(|artifact| artifact.closed(key) == Some(state))
+            }
+        };
+        let newest = |state| same.iter().rev().find(|at| has(state)(&self.live, at)).copied();
+        let at = newest(None).or_else(|| newest(Some(Closed::End)));
         if let Some(at) = at {
             self.add(at, key, Item::Reset, now);
         }
@@ -96,19 +110,18 @@ impl Shelf {
 
     /// Completes sessions whose successor has begun and that nothing was added to for a while.
     pub(super) fn rest_superseded(&mut self, now: Instant) {
-        let newest = |name: &str| self.live.iter().rev().find(|a| a.name() == name).map(Artifact::number);
-        let old: Vec<(String, u64)> = self
-            .live
-            .iter()
-            .filter(|artifact| artifact.is_idle() && newest(artifact.name()) != Some(artifact.number()))
-            .map(|artifact| (artifact.name().to_owned(), artifact.number()))
-            .collect();
-        self.superseded.retain(|session, _| old.contains(session));
-        for session in old {
-            let since = *self.superseded.entry(session.clone()).or_insert(now);
+        if self.next_look.is_some_and(|next| now < next) {
+            return;
+        }
+        self.next_look = Some(now + LOOK_EVERY);
+        let old = self.by_name.values().filter_map(|same| same.split_last()).flat_map(|(_, old)| old);
+        let is_idle = |at: &&u64| self.live.get(at).is_some_and(Artifact::is_idle);
+        let old: Vec<u64> = old.filter(is_idle).copied().collect();
+        self.superseded.retain(|at, _| old.contains(at));
+        for at in old {
+            let since = *self.superseded.entry(at).or_insert(now);
             if now.saturating_duration_since(since) >= SUPERSEDED_REST {
-                let same = |a: &&mut Artifact| a.name() == session.0 && a.number() == session.1;
-                self.live.iter_mut().find(same).into_iter().for_each(|artifact| artifact.close(now));
+                self.live.get_mut(&at).into_iter().for_each(|artifact| artifact.close(now));
             }
         }
     }

@@ -189,6 +189,10 @@ fn rows_that_are_not_to_be_had_are_noted_with_the_reason() {
     flush(&mut shelf);
     let record = &manifests(folder.path())[0].streams[0];
     assert_eq!((record.truncated[1].from, record.truncated[1].to), (41, 50));
+    take(&mut shelf, gone(60, 70));
+    flush(&mut shelf);
+    let record = &manifests(folder.path())[0].streams[0];
+    assert_eq!((record.truncated[2].from, record.cursor.sequence), (53, 70), "nothing between is left out");
 }
 
 #[test]
