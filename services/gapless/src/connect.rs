@@ -10,6 +10,8 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// A wait longer than this is told: a command that says nothing looks hung.
+const TELL_AFTER: Duration = Duration::from_secs(1);
 /// How long one attempt to reach a port may take.
 const PROBE: Duration = Duration::from_millis(500);
 
@@ -143,22 +145,38 @@ fn parse_connect(text: &str) -> Result<toml::Table, String> {
 /// Waits, at most `patience`, until something listens at each of the services' ports, and names the
 /// ones where nothing does.
 fn require(endpoints: &Endpoints, services: &[Service], patience: Duration) -> Result<()> {
-    let end = Instant::now() + patience;
+    let start = Instant::now();
+    let mut is_told = false;
     let mut missing: Vec<(Service, &str)> = services.iter().flat_map(|s| addresses(endpoints, *s)).collect();
     loop {
         missing.retain(|(_, address)| !listens(address));
         if missing.is_empty() {
             return Ok(());
         }
-        if Instant::now() >= end {
+        if start.elapsed() >= patience {
             break;
+        }
+        if !is_told && start.elapsed() >= TELL_AFTER {
+            is_told = true;
+            eprintln!("waiting for {} (is `gapless up` running?)", unheard_list(&missing));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+    let remedy = how_to_start(&lacking(&missing));
+    Err(anyhow::anyhow!("nothing listens for {}\n  {remedy}", unheard_list(&missing)))
+}
+
+/// The services that are missing, each once.
+fn lacking(missing: &[(Service, &str)]) -> Vec<Service> {
     let mut lacking: Vec<Service> = missing.iter().map(|(service, _)| *service).collect();
     lacking.dedup();
-    let list: Vec<String> = lacking.iter().map(|service| unheard(*service, &missing)).collect();
-    Err(anyhow::anyhow!("nothing listens for {}\n  {}", list.join(", "), how_to_start(&lacking)))
+    lacking
+}
+
+/// The services that are missing and where.
+fn unheard_list(missing: &[(Service, &str)]) -> String {
+    let list: Vec<String> = lacking(missing).iter().map(|service| unheard(*service, missing)).collect();
+    list.join(", ")
 }
 
 /// A service and the addresses at which it is missing.

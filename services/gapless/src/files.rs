@@ -36,6 +36,9 @@ impl RowFile {
     /// Begins a file of rows of `kind`; metrics have these `columns`, other kinds their own.
     pub(crate) fn create(path: &Path, form: FileForm, kind: Kind, columns: &[String]) -> Result<RowFile> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            anyhow::bail!("cannot write {}: there is no folder {}", path.display(), folder.display());
+        }
         let cannot = || format!("cannot write {}", path.display());
         let unfinished = NamedTempFile::new_in(folder).with_context(cannot)?;
         let file = unfinished.reopen().with_context(cannot)?;

@@ -22,7 +22,7 @@ pub struct SubscriptionBuilder {
     context: Context,
     endpoints: Endpoints,
     topics: Vec<String>,
-    prefix: Option<String>,
+    prefixes: Vec<String>,
     from: From,
     mode: Acknowledge,
     receive_limit: u32,
@@ -43,7 +43,7 @@ impl SubscriptionBuilder {
             context,
             endpoints,
             topics: Vec::new(),
-            prefix: None,
+            prefixes: Vec::new(),
             from: From::default(),
             mode: Acknowledge::default(),
             receive_limit: DEFAULT_RECEIVE_LIMIT,
@@ -63,9 +63,10 @@ impl SubscriptionBuilder {
         topics.into_iter().fold(self, SubscriptionBuilder::stream)
     }
 
-    /// Follows every stream whose topic begins with this, also those that come into being later.
+    /// Follows every stream whose topic begins with this, also those that come into being later. May be said
+    /// more than once.
     pub fn prefix(mut self, prefix: impl Into<String>) -> SubscriptionBuilder {
-        self.prefix = Some(prefix.into());
+        self.prefixes.push(prefix.into());
         self
     }
 
@@ -144,13 +145,13 @@ impl SubscriptionBuilder {
     }
 
     fn select(&self) -> Result<Select, Error> {
-        match (&self.prefix, &self.topics[..]) {
-            (Some(_), [_, ..]) => {
-                Err(Error::Usage("subscribe to a prefix or to streams, not to both".into()))
+        match (&self.prefixes[..], &self.topics[..]) {
+            ([_, ..], [_, ..]) => {
+                Err(Error::Usage("subscribe to prefixes or to streams, not to both".into()))
             }
-            (Some(prefix), []) => Ok(Select::Prefix(prefix.clone())),
-            (None, []) => Err(Error::Usage("say which stream or prefix to follow".into())),
-            (None, topics) => {
+            (prefixes @ [_, ..], []) => Ok(Select::Prefixes(prefixes.to_vec())),
+            ([], []) => Err(Error::Usage("say which stream or prefix to follow".into())),
+            ([], topics) => {
                 let keys: Result<Vec<StreamKey>, _> = topics.iter().map(|topic| topic.parse()).collect();
                 Ok(Select::Topics(keys?))
             }
@@ -161,8 +162,12 @@ impl SubscriptionBuilder {
         let client =
             Client::with_context(self.context.clone(), self.endpoints.clone()).with_patience(patience);
         match select {
-            Select::Prefix(prefix) => {
-                Ok(client.streams(prefix)?.into_iter().map(|status| status.key).collect())
+            Select::Prefixes(prefixes) => {
+                let mut keys = BTreeSet::new();
+                for prefix in prefixes {
+                    keys.extend(client.streams(prefix)?.into_iter().map(|status| status.key));
+                }
+                Ok(keys)
             }
             Select::Topics(keys) => {
                 for key in keys {
@@ -192,7 +197,7 @@ impl std::fmt::Debug for SubscriptionBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SubscriptionBuilder")
             .field("topics", &self.topics)
-            .field("prefix", &self.prefix)
+            .field("prefixes", &self.prefixes)
             .field("from", &self.from)
             .finish_non_exhaustive()
     }

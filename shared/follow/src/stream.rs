@@ -22,14 +22,16 @@ const DEFAULT_RECEIVE_LIMIT: u32 = 100_000;
 const DEFAULT_REQUESTS: usize = 8;
 /// Streams followed at most: about a gigabyte of coordinators, beyond which a prefix was a mistake.
 const DEFAULT_MAX_STREAMS: usize = 100_000;
+/// Prefixes followed at most: the directory is read for each of them, every ten seconds.
+const MAX_PREFIXES: usize = 64;
 
 /// Which streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Select {
     /// Exactly these.
     Topics(Vec<StreamKey>),
-    /// All whose topic begins with this text, now and later; empty: all.
-    Prefix(String),
+    /// All whose topic begins with one of these texts, now and later; an empty one: all.
+    Prefixes(Vec<String>),
 }
 
 /// Where to begin in a stream.
@@ -173,9 +175,22 @@ fn check(select: &Select, max_streams: usize) -> Result<(), FollowError> {
             "{} streams are selected: at most {max_streams}, see max_streams",
             keys.len()
         ))),
-        Select::Prefix(prefix) if prefix.len() > gapless_wire::MAX_TOPIC_BYTES => Err(FollowError::Settings(
-            format!("the prefix has {} bytes: at most {}", prefix.len(), gapless_wire::MAX_TOPIC_BYTES),
-        )),
-        Select::Topics(_) | Select::Prefix(_) => Ok(()),
+        Select::Prefixes(prefixes) => check_prefixes(prefixes),
+        Select::Topics(_) => Ok(()),
     }
+}
+
+fn check_prefixes(prefixes: &[String]) -> Result<(), FollowError> {
+    let longest = prefixes.iter().map(String::len).max();
+    let refused = match longest {
+        None => "no stream is selected: name at least one, or a prefix".to_owned(),
+        Some(longest) if longest > gapless_wire::MAX_TOPIC_BYTES => {
+            format!("a prefix has {longest} bytes: at most {}", gapless_wire::MAX_TOPIC_BYTES)
+        }
+        Some(_) if prefixes.len() > MAX_PREFIXES => {
+            format!("{} prefixes are selected: at most {MAX_PREFIXES}", prefixes.len())
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(FollowError::Settings(refused))
 }

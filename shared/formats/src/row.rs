@@ -21,7 +21,12 @@ impl<'a> Row<'a> {
     /// # Errors
     /// What is wrong with it, in words: no JSON, no object, a name twice.
     pub fn from_json(line: &'a [u8]) -> Result<Row<'a>, String> {
-        serde_json::from_slice(line).map_err(|error| json_reason(&error))
+        serde_json::from_slice(line).map_err(|error| {
+            let reason = json_reason(&error);
+            let is_object = line.trim_ascii_start().first() == Some(&b'{');
+            // Of what is no JSON at all serde only says that it expected a value.
+            if error.is_syntax() && !is_object { format!("{NO_OBJECT} ({reason})") } else { reason }
+        })
     }
 
     /// Takes the field `name` out if it is there and is text.
@@ -38,6 +43,10 @@ impl<'a> Row<'a> {
         Row { fields: header.iter().map(field).collect() }
     }
 }
+
+/// What is said of a row that is neither an object nor any other JSON.
+const NO_OBJECT: &str =
+    "expected a JSON object with the fields of one row, such as {\"ts\":1700000000000,...}";
 
 /// The most characters of what `serde_json` says: it repeats a text that is in the wrong place, all of it.
 const MAX_REASON_CHARS: usize = 200;

@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Follows streams: every row once, in order, without gaps. What cannot be healed is said.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A stream (kind.source_id.symbol.interval), several, or the beginning of topics such as `candles.`
+    /// Streams (kind.source_id.symbol.interval), or beginnings of topics such as `candles.`
     #[arg(required = true, value_name = "TOPIC|PREFIX")]
     topics: Vec<String>,
     /// Where to begin: start, latest, seq:N, time:2024-01-31T12:00:00Z, or cursor (where FILE stands)
@@ -96,9 +96,9 @@ fn describe(client: &Client, args: &Args) -> Result<SubscriptionBuilder> {
     let keys: Vec<StreamKey> = args.topics.iter().filter_map(|topic| topic.parse().ok()).collect();
     let mut builder = match (&args.topics[..], keys.len()) {
         (topics, found) if found == topics.len() => client.subscribe().streams(keys),
-        ([prefix], _) => client.subscribe().prefix(prefix.clone()),
+        (prefixes, 0) => prefixes.iter().fold(client.subscribe(), |builder, prefix| builder.prefix(prefix)),
         (topics, _) => {
-            return Err(usage(format!("follow several streams or one prefix, not {}", topics.join(" and "))));
+            return Err(usage(format!("follow streams or prefixes, not both: {}", topics.join(", "))));
         }
     };
     let default =

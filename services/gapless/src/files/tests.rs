@@ -54,3 +54,11 @@ fn metrics_whose_columns_changed_have_empty_fields() {
         "seq,ts,a,b\n1,1970-01-01T00:00:00.000000005Z,,2.5\n1,1970-01-01T00:00:00.000000005Z,,\n"
     );
 }
+
+#[test]
+fn a_missing_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let error = RowFile::create(&missing.join("rows.csv"), FileForm::Csv, Kind::Candles, &[]).err().unwrap();
+    assert!(error.to_string().ends_with(&format!("there is no folder {}", missing.display())), "{error}");
+}

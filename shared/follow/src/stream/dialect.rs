@@ -33,8 +33,8 @@ const NOBODY: u32 = u32::MAX;
 /// What a follower of streams asks for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// A page of the directory after this topic.
-    Page { after: String },
+    /// A page of the directory: topics with this beginning, after that topic.
+    Page { prefix: String, after: String },
     /// The first row of a stream that is not older than this.
     FirstSince(UnixNanos),
 }
@@ -130,14 +130,22 @@ impl StreamDialect {
         steps.push_back(Step::Input { log, input });
     }
 
-    fn listed(&mut self, page: ListStreamsResponse, now: MonoTime, steps: &mut Steps<Self>) {
+    fn listed(
+        &mut self,
+        asked: Asked<Wish>,
+        page: ListStreamsResponse,
+        now: MonoTime,
+        steps: &mut Steps<Self>,
+    ) {
         let last = page.streams.last().map(|status| status.key.topic());
         for status in page.streams {
             self.listed_one(status, steps);
         }
-        match last {
-            Some(after) if page.has_more => self.wish(NOBODY, Wish::Page { after }, steps),
-            Some(_) | None => self.next_list = Some(now.after(LIST_EVERY)),
+        match (last, asked) {
+            (Some(after), Asked::Own(Wish::Page { prefix, .. })) if page.has_more => {
+                self.wish(NOBODY, Wish::Page { prefix, after }, steps);
+            }
+            _ => self.next_list = Some(now.after(LIST_EVERY)),
         }
     }
 
@@ -230,9 +238,9 @@ impl Dialect for StreamDialect {
     fn start(&mut self, now: MonoTime, steps: &mut Steps<Self>) {
         self.next_tick = now;
         match self.directory.select().clone() {
-            Select::Prefix(prefix) => {
+            Select::Prefixes(prefixes) => {
                 steps.push_back(Step::Subscribe(topic::WATERMARKS.into()));
-                steps.push_back(Step::Subscribe(prefix));
+                steps.extend(prefixes.into_iter().map(Step::Subscribe));
                 self.next_list = Some(now);
             }
             Select::Topics(keys) => {
@@ -262,7 +270,6 @@ impl Dialect for StreamDialect {
 
     fn write(&mut self, question: &mut Question<Wish>, now: MonoTime) -> Result<Message, Failure> {
         let stream = self.directory.get(question.owner).map(|stream| &stream.key);
-        let select = self.directory.select();
         question.version1 = now < self.version1_until;
         match (&question.asked, stream) {
             (Asked::Status, Some(key)) => request::status(key, question.version1),
@@ -273,10 +280,7 @@ impl Dialect for StreamDialect {
                 question.version1 = false;
                 Ok(request::first_since(key, *ts))
             }
-            (Asked::Own(Wish::Page { after }), _) => match select {
-                Select::Prefix(prefix) => Ok(request::page(prefix, after)),
-                Select::Topics(_) => Ok(request::page("", after)),
-            },
+            (Asked::Own(Wish::Page { prefix, after }), _) => Ok(request::page(prefix, after)),
             (Asked::Status | Asked::Replay { .. } | Asked::Own(Wish::FirstSince(_)), None) => {
                 Err(Failure::UnknownLog)
             }
@@ -287,7 +291,7 @@ impl Dialect for StreamDialect {
         let (log, request) = (question.owner, question.request);
         let Some(stream) = self.directory.get_mut(log) else {
             return match answer {
-                Message::ListStreamsResponse(page) => self.listed(page, now, steps),
+                Message::ListStreamsResponse(page) => self.listed(question.asked, page, now, steps),
                 Message::Error(error) => self.refused(question, &error, now, steps),
                 _ => self.unanswered(question, Failure::Corrupt, now, steps),
             };
@@ -349,7 +353,11 @@ impl Dialect for StreamDialect {
         }
         if self.next_list.is_some_and(|due| due <= now) {
             self.next_list = None;
-            self.wish(NOBODY, Wish::Page { after: String::new() }, steps);
+            if let Select::Prefixes(prefixes) = self.directory.select().clone() {
+                for prefix in prefixes {
+                    self.wish(NOBODY, Wish::Page { prefix, after: String::new() }, steps);
+                }
+            }
         }
     }
 

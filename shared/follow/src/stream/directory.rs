@@ -56,7 +56,7 @@ impl Directory {
     /// Whether a stream that was found shall be followed too.
     pub(crate) fn wants(&self, topic: &str) -> bool {
         match &self.select {
-            Select::Prefix(prefix) => topic.starts_with(prefix.as_str()),
+            Select::Prefixes(prefixes) => prefixes.iter().any(|prefix| topic.starts_with(prefix.as_str())),
             Select::Topics(_) => false,
         }
     }

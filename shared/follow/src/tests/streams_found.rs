@@ -31,7 +31,7 @@ fn a_prefix_finds_streams_in_every_page_of_the_directory() {
     }
     let other = StreamKey::new(Kind::Candles, "other", "S", "1m").unwrap();
     fake.append(&other, 5);
-    let mut application = start(&fake, Select::Prefix("candles.test.".into()));
+    let mut application = start(&fake, Select::Prefixes(vec!["candles.test.".into()]));
     for key in &keys {
         application.until(key, 50);
     }
@@ -40,11 +40,27 @@ fn a_prefix_finds_streams_in_every_page_of_the_directory() {
 }
 
 #[test]
+fn several_prefixes_find_their_streams_and_no_others() {
+    let fake = FakeStreams::new();
+    let stream = |source: &str, symbol: &str| StreamKey::new(Kind::Candles, source, symbol, "1m").unwrap();
+    let (wanted, unwanted) = ([stream("a", "X"), stream("a", "Y"), stream("c", "X")], stream("b", "X"));
+    for key in wanted.iter().chain([&unwanted]) {
+        fake.append(key, 5);
+    }
+    let prefixes = ["candles.c.", "candles.a.", "candles.a.X"].map(String::from).to_vec();
+    let mut application = start(&fake, Select::Prefixes(prefixes));
+    for key in &wanted {
+        application.until(key, 5);
+    }
+    assert_eq!(found(&mut application, 3), wanted);
+}
+
+#[test]
 fn a_prefix_finds_streams_by_the_live_feed_alone() {
     let mut fake = FakeStreams::new();
     fake.append(&key("QUIET"), 3);
     fake.stop_server();
-    let mut application = start(&fake, Select::Prefix("candles.test.".into()));
+    let mut application = start(&fake, Select::Prefixes(vec!["candles.test.".into()]));
     eventually("a stream that sends is found", || {
         fake.publish(&key("LOUD"), 1);
         application.take(Duration::from_millis(20));
@@ -115,7 +131,7 @@ fn no_more_streams_are_followed_than_allowed() {
         fake.append(&key(&format!("S{n}")), 1);
     }
     let (live, replay) = fake.addresses();
-    let select = Select::Prefix(String::new());
+    let select = Select::Prefixes(vec![String::new()]);
     let settings = StreamSettings { max_streams: 2, ..StreamSettings::new(live, replay, select) };
     let mut application = Application::start(settings, StreamBegin::Log(Begin::Earliest));
     application.until(&key("S0"), 1);
@@ -135,6 +151,6 @@ fn an_unusable_selection_or_address_is_told_at_once() {
     let address = "tcp://127.0.0.1:1";
     let nothing = StreamSettings::new(address, address, Select::Topics(Vec::new()));
     assert!(matches!(StreamFollower::start(nothing, begin()), Err(FollowError::Settings(_))));
-    let nowhere = StreamSettings::new("nowhere", address, Select::Prefix(String::new()));
+    let nowhere = StreamSettings::new("nowhere", address, Select::Prefixes(vec![String::new()]));
     assert!(matches!(StreamFollower::start(nowhere, begin()), Err(FollowError::Transport(_))));
 }

@@ -129,6 +129,13 @@ fn a_refusal_names_the_row_and_the_reason() {
         (Kind::Candles, Ndjson, "{\"open\":1}".into(), 1, "no column with the time"),
         (Kind::Candles, Ndjson, "{\"ts\":1,\"open\":1e999}".into(), 1, "number out of range, at column"),
         (Kind::Candles, Json, format!("[{good},{good},7]"), 3, "expected an object"),
+        (
+            Kind::Candles,
+            Ndjson,
+            "hello".into(),
+            1,
+            "expected a JSON object with the fields of one row, such as {",
+        ),
         (Kind::Candles, Json, format!("[{good},"), 2, "EOF"),
         (Kind::Candles, Json, format!("[{good},{{\"ts\":1}}]"), 2, "neither open"),
         (Kind::Candles, Json, "nonsense".into(), 0, "not a JSON array of rows"),

@@ -57,7 +57,7 @@ impl ClientNode {
             }))
         };
         let select = match setup.topics.as_slice() {
-            [] => Select::Prefix(String::new()),
+            [] => Select::Prefixes(vec![String::new()]),
             topics => Select::Topics(topics.to_vec()),
         };
         let machine =
