@@ -121,7 +121,7 @@ pub struct JournalReadResponse {
     pub partition: u32,
     /// The current epoch.
     pub epoch: Epoch,
-    /// Position of the first record; as asked unless that was retired.
+    /// Position of the first record; as asked unless that was retired or is damaged.
     pub from: Position,
     /// The oldest position that is still there.
     pub earliest: Position,
