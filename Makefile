@@ -9,7 +9,7 @@ BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gaple
 DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test crash soak lint fmt gen wasm fuzz fuzz-all install clean-cache
+.PHONY: help setup build demo test crash soak lint fmt gen sim wasm fuzz fuzz-all install clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,7 @@ test: ## everything that must hold: format, lints, all kinds of tests, and a min
 	@.ci/wasm >/dev/null || [ $$? = 3 ]
 	cargo build --workspace --bins --locked
 	GAPLESS_TESTS_BUILT=1 cargo nextest run --workspace --locked
+	cargo nextest run -p gapless-sim --features planted --test planted --locked
 	cargo test --doc --quiet --locked $(addprefix -p ,$(DOCUMENTED))
 	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-crash --seconds 60 --seed 60
 
@@ -51,6 +52,10 @@ fmt: setup ## format the code
 
 gen: ## regenerate the FlatBuffers code from schemas/*.fbs
 	.ci/gen
+
+sim: setup ## the simulated world: make sim SEEDS=100000 FROM=1, all cores, with a progress bar
+	@cargo build --locked -p gapless-sim
+	@$(CACHE)/target/debug/gapless-sim --seeds $(or $(SEEDS),2000) --from $(or $(FROM),1) $(ARGS)
 
 wasm: ## build the pure core for wasm32
 	.ci/wasm

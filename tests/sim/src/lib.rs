@@ -14,6 +14,8 @@ pub mod campaign;
 pub mod disk;
 pub mod net;
 pub mod node;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod run;
 pub mod schedule;
 pub mod trace;

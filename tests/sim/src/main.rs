@@ -1,7 +1,6 @@
 //! `gapless-sim`: runs the simulated world from the command line.
-#![allow(clippy::print_stdout)]
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use gapless_sim::campaign::{Tally, campaign};
 use gapless_sim::run::{report, run, shrink};
 use gapless_sim::schedule::Plan;
@@ -40,13 +39,26 @@ struct Args {
     /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Looks for a seed that finds each planted mistake; needs a build with --features planted.
+    Planted {
+        /// Writes the list to docs/PLANTED.md.
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let is_fine = match args.seed {
-        Some(seed) => one(seed, &args),
-        None => many(&args),
+    let is_fine = match (&args.command, args.seed) {
+        (Some(Command::Planted { write }), _) => planted(*write),
+        (None, Some(seed)) => one(seed, &args),
+        (None, None) => many(&args),
     };
     if is_fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -113,6 +125,25 @@ fn many(args: &Args) -> bool {
         }
     }
     tally.failed.is_empty()
+}
+
+#[cfg(feature = "planted")]
+fn planted(write: bool) -> bool {
+    use gapless_sim::planted::{SEEDS, hunt_all, page};
+    let found = hunt_all(SEEDS);
+    let text = page(&found);
+    print!("{text}");
+    if write && let Err(error) = std::fs::write(gapless_sim::planted::PAGE, text) {
+        eprintln!("{}: {error}", gapless_sim::planted::PAGE);
+        return false;
+    }
+    found.iter().all(|found| found.seed.is_some())
+}
+
+#[cfg(not(feature = "planted"))]
+fn planted(_write: bool) -> bool {
+    eprintln!("this build has no mistakes in it: cargo run -p gapless-sim --features planted -- planted");
+    false
 }
 
 fn json(tally: &Tally, seconds: f64) -> serde_json::Value {

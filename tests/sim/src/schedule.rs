@@ -71,7 +71,7 @@ pub enum Tamper {
     ShortPages,
     /// Pages are those before.
     StalePages,
-    /// Replies are damaged.
+    /// A row of a page is not what was stored.
     Damage,
 }
 
@@ -115,7 +115,7 @@ impl Action {
                 Tamper::Delay => "fault: late and reordered",
                 Tamper::ShortPages => "fault: short pages",
                 Tamper::StalePages => "fault: repeated pages",
-                Tamper::Damage => "fault: damaged replies",
+                Tamper::Damage => "fault: damaged pages",
             },
             Action::Full { .. } => "fault: full disk",
             Action::FailSync { .. } => "fault: failed sync",

@@ -10,9 +10,10 @@ mod rows;
 pub use reopened::Ending;
 pub use rows::row_hashes;
 
+use crate::node::Archive;
 use gapless_model::{Batch, Digest, Epoch, EpochStart, Position, Seq, SeqRange, StreamKey, Watermark};
 use gapless_wire::{JournalRecordView, Limits, decode_batch};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A rule that was broken.
@@ -46,10 +47,21 @@ pub struct RecordTruth {
 pub struct StreamTruth {
     /// Which one.
     pub key: StreamKey,
-    /// Row 1 first: its epoch, its hash, and the running digest with it.
-    pub rows: Vec<(Epoch, u64, Digest)>,
-    /// Rows that nobody can get any more who does not have them.
-    pub gone: BTreeSet<u64>,
+    /// Row 1 first.
+    pub rows: Vec<RowTruth>,
+}
+
+/// One row of the current history.
+#[derive(Debug, Clone, Copy)]
+pub struct RowTruth {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its hash.
+    pub hash: u64,
+    /// The stream's running digest with it.
+    pub running: Digest,
+    /// Its record.
+    pub position: Position,
 }
 
 /// What is true.
@@ -69,10 +81,16 @@ pub struct Truth {
     damaged: Vec<SeqRange>,
     /// The oldest record that the journal still had when it was last asked.
     earliest: Position,
+    archive: Archive,
     violation: Option<Violation>,
 }
 
 impl Truth {
+    /// Nothing has happened yet; `archive` is what backfill is going to fill.
+    pub fn new(archive: Archive) -> Truth {
+        Truth { archive, ..Truth::default() }
+    }
+
     /// Notes that a rule was broken; the first one counts.
     pub fn violate(&mut self, rule: &'static str, detail: impl FnOnce() -> String) {
         if self.violation.is_none() {
@@ -180,7 +198,7 @@ impl Truth {
     pub fn check_watermark(&mut self, who: &str, key: &StreamKey, mark: &Watermark) {
         let Some(stream) = self.stream(key) else { return };
         let row = mark.latest.0.checked_sub(1).and_then(|at| stream.rows.get(at as usize));
-        let Some((_, _, running)) = row.copied() else { return };
+        let Some(RowTruth { running, .. }) = row.copied() else { return };
         let is_known = mark.epoch == self.epoch() && mark.digest != Digest::default();
         self.require(!is_known || running == mark.digest, "digests agree", || {
             format!("{who} says {mark:?} of {key}, the rows give {running}")
@@ -188,36 +206,49 @@ impl Truth {
     }
 
     /// A reader of the journal was told that it will not get these records.
-    pub fn records_given_up(&mut self, who: &str, range: SeqRange, is_archive: bool) {
+    pub fn records_given_up(&mut self, who: &str, range: SeqRange) {
         for seq in (range.start().0..range.end().0).map(Seq) {
             let position = Position(seq.0);
-            let is_damaged = self.damaged.iter().any(|damaged| damaged.contains(seq));
-            let is_gone = position < self.earliest || is_damaged || position > self.latest();
+            let is_gone = self.is_gone(position) || position > self.latest();
             let earliest = self.earliest;
             self.require(is_gone, "no record is given up that is there", || {
                 format!("{who} gives up {range} although record {position} is there (earliest {earliest})")
             });
-            if is_archive {
-                self.note_gone(position);
-            }
         }
     }
 
     /// A client was told that it will not get these rows.
     pub fn rows_given_up(&mut self, who: &str, key: &StreamKey, epoch: Epoch, range: SeqRange) {
-        let rows = range.start().0..range.end().0;
-        let there = self.stream(key).and_then(|stream| rows.clone().find(|row| !stream.gone.contains(row)));
+        let mut rows = range.start().0..range.end().0;
+        let there = rows.find(|row| self.is_there(key, Seq(*row)));
         let is_current = epoch == self.epoch();
         self.require(!is_current || there.is_none(), "no row is given up that is there", || {
             format!("{who} gives up {range} of {key} in {epoch}; row {there:?} is there")
         });
     }
 
-    /// Rows of the archive cannot be read any more.
-    pub fn archive_lost(&mut self, key: &StreamKey, rows: SeqRange) {
-        if let Some(number) = self.numbers.get(key) {
-            self.streams[*number].gone.extend(rows.start().0..rows.end().0);
-        }
+    /// Whether whoever asks can still get a row: from the archive, or because it will get there.
+    pub fn is_there(&self, key: &StreamKey, seq: Seq) -> bool {
+        let row = self.stream(key).zip(seq.0.checked_sub(1));
+        let row = row.and_then(|(stream, at)| stream.rows.get(at as usize));
+        row.is_some_and(|row| !self.is_gone(row.position)) || self.archive.look().has(key, seq)
+    }
+
+    /// Whether nobody can read this record any more.
+    fn is_gone(&self, position: Position) -> bool {
+        position < self.earliest || self.damaged.iter().any(|damaged| damaged.contains(Seq(position.0)))
+    }
+
+    /// What a follower has acknowledged is safe with it when the journal retires records `up_to` there.
+    pub fn check_safe(&mut self, follower: &str, up_to: Position) {
+        let (position, epoch) = {
+            let contents = self.archive.look();
+            (contents.position, contents.epoch)
+        };
+        let is_archive = follower == "backfill" && epoch == self.epoch();
+        self.require(!is_archive || up_to <= position, "what is acknowledged is safe", || {
+            format!("records up to {up_to} are retired, the archive of {follower} is at {position}")
+        });
     }
 
     /// A bit was flipped in a file that holds these records.
@@ -235,16 +266,10 @@ impl Truth {
         self.earliest = self.earliest.max(earliest);
     }
 
-    fn note_gone(&mut self, position: Position) {
-        if let Some(RecordTruth { stream, range, .. }) = self.record(position).cloned() {
-            self.streams[stream].gone.extend(range.start().0..range.end().0);
-        }
-    }
-
     /// Whether a position of an earlier epoch names something that was lost.
     fn is_lost(&self, position: Position, epoch: Epoch) -> bool {
-        epoch != self.epoch()
-            && self.epochs.iter().any(|start| start.epoch > epoch && start.first_sequence.0 <= position.0)
+        (epoch != self.epoch()
+            && self.epochs.iter().any(|start| start.epoch > epoch && start.first_sequence.0 <= position.0))
             || !self.epochs.iter().any(|start| start.epoch == epoch)
     }
 
@@ -286,13 +311,13 @@ impl Truth {
             return *number;
         }
         let number = self.streams.len();
-        self.streams.push(StreamTruth { key: key.clone(), rows: Vec::new(), gone: BTreeSet::new() });
+        self.streams.push(StreamTruth { key: key.clone(), rows: Vec::new() });
         self.numbers.insert(key.clone(), number);
         number
     }
 
     fn running(&self, stream: usize) -> Digest {
-        self.streams[stream].rows.last().map_or(Digest::default(), |(_, _, running)| *running)
+        self.streams[stream].rows.last().map_or(Digest::default(), |row| row.running)
     }
 
     fn push(&mut self, position: Position, record: RecordTruth, hashes: &[u64]) {
@@ -312,7 +337,7 @@ impl Truth {
         let mut running = self.running(stream);
         for (hash, seq) in hashes.iter().zip(range.start().0..) {
             running = running + Digest(*hash);
-            self.streams[stream].rows.push((epoch, *hash, running));
+            self.streams[stream].rows.push(RowTruth { epoch, hash: *hash, running, position });
             let before = self.named.insert((stream, epoch.0, seq), *hash);
             self.require(before.is_none_or(|before| before == *hash), "a name names one row", || {
                 format!("row {seq} of {key} in {epoch}")

@@ -120,11 +120,13 @@ impl World {
     pub fn new(plan: Plan, log: bool) -> World {
         let dice = fastrand::Rng::with_seed(!plan.seed);
         let books = plan.setup.clients.iter().map(|_| SharedBooks::default()).collect();
+        let archive = Archive::default();
         let mut world = World {
             now: MonoTime(0),
             dice,
             places: BTreeMap::new(),
-            archive: Archive::default(),
+            truth: Truth::new(archive.clone()),
+            archive,
             books,
             feeds: Feeds::default(),
             links: BTreeMap::new(),
@@ -132,7 +134,6 @@ impl World {
             partitions: Partitions::default(),
             coming: BTreeMap::new(),
             last_coming: 0,
-            truth: Truth::default(),
             trace: Trace::new(log),
             plan,
         };

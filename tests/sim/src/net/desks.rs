@@ -1,8 +1,8 @@
 //! Requests and replies.
 
 use super::{NodeId, Partitions, delay};
-use gapless_model::MonoTime;
-use gapless_wire::{Limits, Message, decode, encode_message};
+use gapless_model::{MonoTime, Rows};
+use gapless_wire::{Limits, Message, decode, decode_batch, encode_message};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ pub struct Tampering {
     pub short_pages: u32,
     /// So many requests are answered with the reply before: repeated pages.
     pub stale_pages: u32,
-    /// So many replies have a bit flipped.
+    /// So many pages of rows have a row that is not what was stored.
     pub damage: u32,
     last_page: Option<Message>,
 }
@@ -155,10 +155,11 @@ impl Desks {
             return (Vec::new(), Some("is answered and the reply is lost"));
         }
         let mut what = tampering.go_stale(&mut bytes);
-        if take(&mut tampering.damage) {
-            let at = dice.usize(..bytes.len());
-            bytes[at] ^= 1 << dice.u8(..8);
-            what = Some("is answered and the reply is damaged");
+        if tampering.damage > 0
+            && let Some(damaged) = spoil(&bytes)
+        {
+            tampering.damage -= 1;
+            (bytes, what) = (damaged, Some("is answered with a damaged page"));
         }
         let late = tampering.lateness(dice);
         let at = now.after(delay(dice)).after(late.unwrap_or_default());
@@ -211,6 +212,20 @@ fn shorten(bytes: &[u8]) -> Option<Vec<u8>> {
         _ => return None,
     };
     Some(encode_message(&message, &envelope.correlation_id))
+}
+
+/// The same page of rows, one of them with another value; `None` when it is not one.
+fn spoil(bytes: &[u8]) -> Option<Vec<u8>> {
+    let envelope = decode(bytes, &Limits::reply()).ok()?;
+    let Message::BackfillResponse(mut response) = envelope.message else { return None };
+    let mut batch = decode_batch(response.batches.last()?, &Limits::live()).ok()?;
+    match &mut batch.rows {
+        Rows::Candles(rows) => rows.last_mut()?.high += 1.0,
+        Rows::Metrics(rows) => *rows.values.last_mut()? += 1.0,
+        Rows::Warnings(rows) => rows.last_mut()?.message.push('!'),
+    }
+    *response.batches.last_mut()? = encode_message(&Message::Batch(batch), "");
+    Some(encode_message(&Message::BackfillResponse(response), &envelope.correlation_id))
 }
 
 fn take(left: &mut u32) -> bool {

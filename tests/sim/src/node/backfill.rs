@@ -156,7 +156,7 @@ impl BackfillNode {
             JournalEvent::Event(event) => {
                 note_log_event(event, io.now, io.me, io.trace);
                 if let Event::Truncated { range, .. } = event {
-                    io.truth.records_given_up("backfill", *range, true);
+                    io.truth.records_given_up("backfill", *range);
                 }
             }
             JournalEvent::Watermark { .. } | JournalEvent::Streams(_) => {}

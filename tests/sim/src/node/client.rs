@@ -40,6 +40,8 @@ pub struct ClientNode {
     ledger: Ledger,
     mode: Acknowledge,
     watch: Watch,
+    /// In the order in which they were found.
+    streams: Vec<StreamKey>,
     commit_at: Option<MonoTime>,
 }
 
@@ -63,7 +65,8 @@ impl ClientNode {
         let machine =
             StreamMachine::new(select, Box::new(begin), setup.follow.clone(), setup.requests, 100, seed);
         let watch = Watch::new(books);
-        let mut node = ClientNode { machine, ledger, mode: setup.mode, watch, commit_at: None };
+        let mut node =
+            ClientNode { machine, ledger, mode: setup.mode, watch, streams: Vec::new(), commit_at: None };
         io.out(Out::Open(Feed::Live));
         io.out(Out::Renew(Socket::Follow));
         node.machine.start(io.now);
@@ -100,9 +103,12 @@ impl ClientNode {
         [self.machine.poll_timeout(), self.commit_at].into_iter().flatten().min()
     }
 
-    /// Rows that it knows of and does not have, over all streams; and how many gaps are open.
-    pub fn lag(&self) -> (u64, usize) {
-        (self.machine.progress().iter().map(gapless_follow::Progress::lag).sum(), self.watch.open_gaps())
+    /// Rows of a stream that it knows of and does not have, and how many of its gaps are open.
+    pub fn lag(&self, key: &StreamKey) -> (u64, usize) {
+        let progress = self.machine.progress();
+        let at = self.streams.iter().position(|stream| stream == key);
+        let lag = at.and_then(|at| progress.get(at)).map_or(0, gapless_follow::Progress::lag);
+        (lag, self.watch.open_gaps(key))
     }
 
     fn work(&mut self, io: &mut Io<'_>) {
@@ -123,7 +129,8 @@ impl ClientNode {
                 note_log_event(&event, io.now, io.me, io.trace);
                 happened(key, event, io.wall)
             }
-            StreamEvent::Stream { .. } | StreamEvent::Progress { .. } => return,
+            StreamEvent::Stream { key } => return self.streams.push(key),
+            StreamEvent::Progress { .. } => return,
         };
         self.watch.see(&event, io);
         if let Err(error) = self.hand_over(event, io) {

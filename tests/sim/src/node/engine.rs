@@ -185,7 +185,7 @@ impl EngineNode {
             Event::Rewind { .. } | Event::Reset { .. } => self.restart(io),
             Event::Truncated { range, .. } => {
                 self.has_holes = true;
-                io.truth.records_given_up("engine", range, false);
+                io.truth.records_given_up("engine", range);
                 self.engine.handle_truncated(Position(range.last().0));
             }
             Event::CaughtUp { .. } => self.engine.handle_caught_up(),

@@ -26,6 +26,9 @@ const BEAT_WHILE_IDLE: Duration = Duration::from_secs(1);
 /// As the service does.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
+/// How long a follower that is gone holds records back: within a run, so that it happens.
+const LEASE: Duration = Duration::from_secs(5);
+
 /// How the journal is kept in one world.
 #[derive(Debug, Clone)]
 pub struct IngestionSetup {
@@ -66,6 +69,7 @@ pub struct IngestionNode {
     beat_at: MonoTime,
     tidy_at: MonoTime,
     sync_at: Option<MonoTime>,
+    opened: MonoTime,
 }
 
 /// The folder of the journal on ingestion's disk.
@@ -112,6 +116,7 @@ impl IngestionNode {
             beat_at: io.now,
             tidy_at: io.now,
             sync_at: setup.sync_every.map(|every| io.now.after(every)),
+            opened: io.now,
         })
     }
 
@@ -272,6 +277,7 @@ impl IngestionNode {
         match self.journal.retire(io.wall) {
             Ok(retired) => {
                 if retired.segments > 0 {
+                    self.check_pinned(retired.up_to, io);
                     io.note("retires records", retired.up_to.0, retired.segments as u64);
                     io.truth.retired_before(retired.up_to.next());
                 }
@@ -280,6 +286,26 @@ impl IngestionNode {
                 }
             }
             Err(error) => io.say(|| format!("cannot tidy: {error}")),
+        }
+    }
+}
+
+impl IngestionNode {
+    /// Nothing goes that a follower within its lease still needs.
+    fn check_pinned(&self, up_to: Position, io: &mut Io<'_>) {
+        for follower in self.journal.followers() {
+            let is_fresh = io.now.since(self.opened) < LEASE
+                || io.wall.0.saturating_sub(follower.seen.0) < LEASE.as_millis() as i64;
+            io.truth.require(
+                !is_fresh || follower.acknowledged >= up_to,
+                "nothing is retired that a follower needs",
+                || {
+                    format!(
+                        "{} needs records after {}, retired up to {up_to}",
+                        follower.id, follower.acknowledged
+                    )
+                },
+            );
         }
     }
 }
@@ -295,16 +321,15 @@ fn read_all(journal: &Journal) -> Vec<Option<Vec<u8>>> {
     let mut found = Vec::new();
     let mut from = status.earliest;
     while from <= status.latest {
-        match journal.read(from, 1 << 20) {
-            Ok(read) if read.first == from && !read.records.is_empty() => {
-                from = Position(from.0 + read.records.len() as u64);
-                found.extend(read.records.into_iter().map(Some));
-            }
-            Ok(_) | Err(_) => {
-                found.push(None);
-                from = from.next();
-            }
+        let Ok(read) = journal.read(from, 1 << 20) else { break };
+        // What is damaged is passed over.
+        let end = read.first.0 + read.records.len() as u64;
+        found.extend((from.0..read.first.0.min(status.latest.0 + 1)).map(|_| None));
+        if end <= from.0 {
+            break;
         }
+        from = Position(end);
+        found.extend(read.records.into_iter().map(Some));
     }
     found
 }

@@ -107,7 +107,6 @@ impl Truth {
             let Some(record) = self.records.pop() else { return };
             let stream = &mut self.streams[record.stream];
             stream.rows.truncate(record.range.start().0 as usize - 1);
-            stream.gone.split_off(&record.range.start().0);
             let (producer, number) = record.sent_by;
             if self.batches.get(&(producer.clone(), number, record.stream)) == Some(&position) {
                 self.batches.remove(&(producer, number, record.stream));

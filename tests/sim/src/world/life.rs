@@ -112,7 +112,7 @@ impl World {
         self.trace.say(self.now, || format!("{node:<12} {reason}"));
         let again = self.after_ms(AGAIN_MS);
         let is_damaged = self.truth.is_damaged();
-        let is_full = reason.contains("no space");
+        let is_full = reason.contains("no space") || reason.contains("cannot write its cache");
         self.truth.require(is_damaged || is_full, "a service begins again", || format!("{node}: {reason}"));
         let Some(place) = self.places.get_mut(&node) else { return };
         place.start_at = Some(again);

@@ -5,6 +5,7 @@ use crate::net::{Desk, Feed, NodeId, Peer, Socket};
 use crate::node::{Arrived, Out};
 use crate::truth::Ending;
 use gapless_model::MonoTime;
+use gapless_wire::{Limits, Message, decode};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ impl World {
 
     fn ask(&mut self, node: NodeId, socket: Socket, desk: Desk, bytes: Vec<u8>) {
         self.count_question(node);
+        self.trace
+            .say(self.now, || format!("{:<12}   asks {desk:?}: {}", node.to_string(), in_words(&bytes)));
         let run = self.places.get(&node).map_or(0, |place| place.run);
         let connection = self.desks.connection(node, socket);
         let peer = Peer { node, run, socket, connection };
@@ -81,6 +84,9 @@ impl World {
 
     fn answer(&mut self, desk: Desk, peer: Peer, bytes: Vec<u8>) {
         let to = (peer.node, desk);
+        self.trace.say(self.now, || {
+            format!("{:<12}   answers {}: {}", desk.server().to_string(), peer.node, in_words(&bytes))
+        });
         let (copies, what) = self.desks.reply(to, bytes, self.now, &self.partitions, &mut self.dice);
         if let Some(what) = what {
             self.trace.event(self.now, Some(peer.node), what, 0, 0);
@@ -162,5 +168,26 @@ impl World {
         self.truth.require(asked <= STORM + PER_PROGRESS * progress, "nobody asks in a storm", || {
             format!("{node} asked {asked} times in a second for {progress} rows")
         });
+    }
+}
+
+/// A message for the log: without the bytes of batches.
+fn in_words(bytes: &[u8]) -> String {
+    match decode(bytes, &Limits::reply()).map(|envelope| envelope.message) {
+        Ok(Message::BackfillResponse(mut response)) => {
+            response.batches.clear();
+            format!("{response:?}")
+        }
+        Ok(Message::JournalReadResponse(mut response)) => {
+            let records = response.records.len();
+            response.records.clear();
+            format!("{records} records, {response:?}")
+        }
+        Ok(Message::IngestBatch(mut batch)) => {
+            batch.batch.clear();
+            format!("{batch:?}")
+        }
+        Ok(other) => format!("{other:?}"),
+        Err(error) => error.to_string(),
     }
 }

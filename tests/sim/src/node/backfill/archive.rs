@@ -85,6 +85,15 @@ impl Archive {
 }
 
 impl Contents {
+    /// Whether a row is stored and can be read.
+    pub fn has(&self, key: &StreamKey, seq: Seq) -> bool {
+        let topic = key.topic();
+        let stored = self.streams.get(&topic);
+        let is_stored =
+            stored.is_some_and(|stored| stored.batches.iter().any(|batch| batch.range().contains(seq)));
+        is_stored && !self.damaged.contains(&(topic, seq.0))
+    }
+
     fn apply(&mut self, write: &Write) {
         match write {
             Write::Commit(records) => {

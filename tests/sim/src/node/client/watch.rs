@@ -35,8 +35,8 @@ impl Watch {
         Watch { streams, books: books.clone() }
     }
 
-    pub(super) fn open_gaps(&self) -> usize {
-        self.streams.values().map(|stream| stream.gaps.len()).sum()
+    pub(super) fn open_gaps(&self, key: &StreamKey) -> usize {
+        self.streams.get(key).map_or(0, |stream| stream.gaps.len())
     }
 
     /// One event, in order.
