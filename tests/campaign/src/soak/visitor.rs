@@ -65,6 +65,7 @@ impl Kind {
 }
 
 /// Where visitors go.
+#[derive(Clone)]
 pub(super) struct Door {
     pub(super) client: Client,
     pub(super) topics: Vec<String>,
@@ -75,32 +76,32 @@ pub(super) struct Door {
 /// One that is there.
 pub(super) enum Visitor {
     Thread(JoinHandle<Result<()>>),
-    Process { running: Box<Running>, leave_at: Instant, polite: bool },
+    Process { running: Box<Running>, leave_at: Instant, leaving: Leaving },
+}
+
+/// How a process leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// SIGKILL.
+    Killed,
+    /// SIGTERM, and SIGKILL when that takes too long.
+    Asked,
+    /// SIGSTOP in the middle, SIGKILL in the end.
+    Hung,
 }
 
 impl Visitor {
     pub(super) fn start(kind: Kind, stack: &Stack, door: &Door) -> Result<Visitor> {
-        let process = |polite: bool, stay: Duration| {
+        let process = |stay: Duration, leaving: Leaving| {
             let running = stack.gapless(&["tail", PREFIX, "--format", "json"]).spawn();
-            Visitor::Process { running: Box::new(running), leave_at: Instant::now() + stay, polite }
+            Visitor::Process { running: Box::new(running), leave_at: Instant::now() + stay, leaving }
         };
         match kind {
-            Kind::TailKilled => Ok(process(false, STAY)),
-            Kind::TailStopped => Ok(process(true, STAY)),
-            Kind::Hung => {
-                let hung = process(false, STAY * 3);
-                if let Visitor::Process { running, .. } = &hung {
-                    hang_after_connecting(running);
-                }
-                Ok(hung)
-            }
+            Kind::TailKilled => Ok(process(STAY, Leaving::Killed)),
+            Kind::TailStopped => Ok(process(STAY, Leaving::Asked)),
+            Kind::Hung => Ok(process(STAY * 3, Leaving::Hung)),
             _ => {
-                let door = Door {
-                    client: door.client.clone(),
-                    topics: door.topics.clone(),
-                    sockets: door.sockets.clone(),
-                    rows: Arc::clone(&door.rows),
-                };
+                let door = door.clone();
                 let named = std::thread::Builder::new().name("visitor".into());
                 Ok(Visitor::Thread(named.spawn(move || door.visit(kind))?))
             }
@@ -111,14 +112,21 @@ impl Visitor {
     pub(super) fn has_left(&mut self) -> bool {
         match self {
             Visitor::Thread(thread) => thread.is_finished(),
-            Visitor::Process { running, leave_at, polite } => {
-                let over = Instant::now() >= *leave_at;
-                if over && *polite {
-                    running.terminate();
-                    (*polite, *leave_at) = (false, Instant::now() + STAY);
-                    return false;
+            Visitor::Process { running, leave_at, leaving } => {
+                let left = leave_at.saturating_duration_since(Instant::now());
+                match *leaving {
+                    Leaving::Hung if left < STAY * 2 => {
+                        running.freeze();
+                        *leaving = Leaving::Killed;
+                    }
+                    Leaving::Asked if left.is_zero() => {
+                        running.terminate();
+                        (*leaving, *leave_at) = (Leaving::Killed, Instant::now() + STAY);
+                        return false;
+                    }
+                    Leaving::Killed | Leaving::Asked | Leaving::Hung => {}
                 }
-                over || running.ended().is_some()
+                left.is_zero() || running.ended().is_some()
             }
         }
     }
@@ -135,17 +143,6 @@ impl Visitor {
             }
         }
     }
-}
-
-/// Stops it once it has rows, or after a while; a thread of its own waits for that.
-fn hang_after_connecting(running: &Running) {
-    // The first second is enough to connect; exactly when it hangs does not matter.
-    let pid = running.pid();
-    let freeze = move || {
-        std::thread::park_timeout(Duration::from_secs(1));
-        let _ = std::process::Command::new("kill").args(["-STOP", &pid.to_string()]).status();
-    };
-    drop(std::thread::Builder::new().name("hang".into()).spawn(freeze));
 }
 
 impl Door {
