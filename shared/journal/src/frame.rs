@@ -140,9 +140,11 @@ impl<'f> Scanner<'f> {
     /// every byte may be the beginning.
     pub(crate) fn skip(&mut self, limit: u64) -> io::Result<Option<u64>> {
         match self.head()? {
-            Some(Ok(head)) if head.position == self.expected && self.left() >= size(head.payload) => {
-                self.pass(HEAD_BYTES + head.payload);
+            // It reaches to the end: what looks like a record in there is what somebody sent in this one.
+            Some(Ok(head)) if head.position == self.expected && self.left() < size(head.payload) => {
+                return Ok(None);
             }
+            Some(Ok(head)) if head.position == self.expected => self.pass(HEAD_BYTES + head.payload),
             _ => {}
         }
         while self.left() >= HEAD_BYTES as u64 && self.fill(HEAD_BYTES)? {

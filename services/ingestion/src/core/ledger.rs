@@ -27,14 +27,22 @@ impl Ledger {
     pub fn restore(opened: &Opened, limits: SequencerLimits) -> Result<Ledger, Error> {
         let status = opened.journal.status();
         let first = status.epochs.first().map_or(Epoch::UNSTATED, |start| start.epoch);
-        let mut sequencer = if opened.preamble.is_empty() {
-            Sequencer::new(limits, first)
-        } else {
-            Sequencer::restore(limits, &opened.preamble).map_err(|error| {
-                let position = Position(opened.replay_from.0.saturating_sub(1));
-                Error::Restore { position, error }
-            })?
+        let position = Position(opened.replay_from.0.saturating_sub(1));
+        let refused = |error| Error::Restore { position, error };
+        let mut sequencer = match opened.preamble.as_slice() {
+            [] => {
+                let mut sequencer = Sequencer::new(limits, first);
+                // No segment that is left says what was before it: the journal has begun an epoch.
+                if position > Position::NONE && opened.recovery.left_epoch.is_some() {
+                    sequencer.lose(position);
+                }
+                sequencer
+            }
+            snapshot => Sequencer::restore(limits, snapshot).map_err(refused)?,
         };
+        if sequencer.position() != position {
+            return Err(refused(SequencerError::Snapshot { reason: "it is the state of another position" }));
+        }
         let mut from = opened.replay_from;
         while from <= status.latest {
             let read = opened.journal.read(from, RESTORE_CHUNK_BYTES)?;

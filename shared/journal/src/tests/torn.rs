@@ -56,3 +56,26 @@ fn a_short_tail_after_a_proper_close_is_damage() {
         assert!(matches!(open(options(dir.path()), NOW), Err(JournalError::Damaged { .. })), "{missing}");
     }
 }
+
+#[test]
+fn what_looks_like_a_record_inside_a_torn_one_is_not_taken_for_one() {
+    let dir = folder();
+    let mut opened = reopen(dir.path());
+    append_some(&mut opened.appender, 2);
+    for position in [3, 4] {
+        let mut payload = b"what a producer sends: ".to_vec();
+        crate::frame::put(&mut payload, position, b"never appended");
+        payload.extend([b'.'; 50]);
+        opened.appender.append(&[payload]).unwrap();
+    }
+    drop(opened);
+    let path = last_file(dir.path());
+    let length = std::fs::metadata(&path).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 20).unwrap();
+    for boot_id in [BOOT, "boot-2"] {
+        let copied = copy(dir.path());
+        let opened = open(Options { boot_id: boot_id.into(), ..options(copied.path()) }, NOW).unwrap();
+        assert_eq!((opened.recovery.latest, opened.recovery.cut.is_some()), (Position(3), true), "{boot_id}");
+        assert_eq!(opened.appender.next_position(), Position(4));
+    }
+}
