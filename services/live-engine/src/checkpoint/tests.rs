@@ -375,6 +375,10 @@ fn the_pause_of_a_checkpoint() {
     let one_rule = vec![rules().remove(0)];
     let mut engine = Engine::new(&limits, &one_rule, None);
     read(&mut engine, &journal, Position::NONE);
+    // Nothing waits for ingestion, as on any day on which it runs.
+    for lane in engine.outbox.freeze() {
+        engine.outbox.seen(&lane.key, u64::MAX);
+    }
     let begin = Instant::now();
     let frozen = engine.freeze().unwrap();
     println!("freezing {} streams: {:?}", frozen.streams(), begin.elapsed());
