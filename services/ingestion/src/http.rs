@@ -20,6 +20,8 @@
 mod answer;
 mod budget;
 mod content;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod inflate;
 mod limits;
 mod problem;

@@ -27,6 +27,8 @@ mod config;
 pub mod core;
 mod counts;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod housekeeping;
 pub mod http;
 mod ingest_socket;

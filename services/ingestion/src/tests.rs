@@ -1,5 +1,6 @@
 //! The service with real sockets on ports of the system's choice, and a journal in a folder of its own.
 
+mod corpus;
 mod followers;
 mod full_disk;
 mod hostile;

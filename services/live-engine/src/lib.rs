@@ -32,6 +32,8 @@ mod derive;
 mod engine;
 mod error;
 mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod history;
 mod meters;
 mod outbox;

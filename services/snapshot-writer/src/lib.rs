@@ -31,6 +31,8 @@ mod checkpoints;
 mod clock;
 mod config;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod intake;
 mod latest;
 pub mod manifest;

@@ -21,6 +21,9 @@ pub const MANIFEST: &str = "manifest.json";
 /// The name of the last state in an artifact's folder.
 pub const LATEST: &str = "latest.json";
 
+/// The most characters of a complaint about a manifest: some lines of a terminal.
+const MAX_COMPLAINT_CHARS: usize = 400;
+
 /// Everything about one artifact. Times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -221,8 +224,8 @@ impl Manifest {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(bytes: &[u8]) -> Result<Manifest, String> {
-        let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        manifest.check()?;
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| brief(error.to_string()))?;
+        manifest.check().map_err(brief)?;
         Ok(manifest)
     }
 
@@ -235,7 +238,7 @@ impl Manifest {
 
     /// Bytes of all files that it names.
     pub fn file_bytes(&self) -> u64 {
-        self.files().map(|file| file.bytes).sum()
+        self.files().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 
     /// Every file that it names.
@@ -247,6 +250,14 @@ impl Manifest {
     pub fn stream(&self, key: &StreamKey) -> Option<&StreamRecord> {
         let topic = key.topic();
         self.streams.iter().find(|record| record.topic == topic)
+    }
+}
+
+/// The beginning of a complaint: it repeats what a manifest says, which may be anything.
+fn brief(complaint: String) -> String {
+    match complaint.char_indices().nth(MAX_COMPLAINT_CHARS).and_then(|(end, _)| complaint.get(..end)) {
+        Some(beginning) => format!("{beginning}..."),
+        None => complaint,
     }
 }
 

@@ -1,21 +1,26 @@
 //! The bodies of the fuzz targets: each parser with what must hold of anything that it accepts or refuses.
 
 use crate::rows::{json, names, time, time_of};
-use crate::{BodyFormat, CandleFile, FileBatch, ReadOptions, parse_body, parse_time};
-use gapless_model::{Candle, Digest, Kind, MAX_ROWS_PER_BATCH, Rows, Seq};
+use crate::{
+    BodyFormat, CandleFile, FileBatch, FileError, FileForm, FileName, ReadOptions, RowReader, RowWriter,
+    parse_body, parse_time,
+};
+use gapless_model::{Batch, Candle, Digest, Flags, Kind, MAX_ROWS_PER_BATCH, Rows, Seq, StreamKey};
 use serde_json::Value;
 use std::fmt::Display;
+use std::path::Path;
 
 /// What a body is fed to.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of this crate that needs no further feature, by its folder in `tests/fuzz/corpus`.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("formats_time", formats_time),
     ("formats_csv_file", formats_csv_file),
     ("formats_ndjson", formats_ndjson),
     ("formats_json", formats_json),
     ("formats_csv_body", formats_csv_body),
+    ("formats_rows_file", formats_rows_file),
 ];
 
 /// The longest message about an input: some lines of a terminal, however long what it is about.
@@ -28,6 +33,15 @@ pub fn formats_time(bytes: &[u8]) {
         Ok(ts) => assert_eq!(parse_time(&time(ts)), Ok(ts), "{text:?} is another time when printed"),
         Err(error) => short(&error),
     }
+}
+
+/// A file's name: what it says can always be part of a topic.
+pub fn file_name(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let name = FileName::of(Path::new(text));
+    let interval = name.interval.map_or_else(|| "1m".into(), |interval| interval.to_string());
+    let key = StreamKey::new(Kind::Candles, "file", &name.symbol, &interval);
+    assert!(key.is_ok(), "{name:?} names no stream: {key:?}");
 }
 
 /// A delimited file of candles or ticks.
@@ -88,6 +102,54 @@ fn printed(rows: &Rows) -> String {
         format!("{{\"ts\":\"{}\"{fields}}}\n", time_of(rows, row))
     };
     (0..rows.len()).map(line).collect()
+}
+
+/// A Parquet file of candles or ticks.
+#[cfg(feature = "parquet")]
+pub fn formats_parquet_file(bytes: &[u8]) {
+    candle_file("fuzz.parquet", bytes);
+}
+
+/// A file of sequenced rows, as an artifact has them. The first byte says their kind and the file's form.
+/// What is read reads back from a file of its own.
+pub fn formats_rows_file(input: &[u8]) {
+    let Some((&mode, bytes)) = input.split_first() else { return };
+    let Some(&kind) = Kind::ALL.get(usize::from(mode) % Kind::ALL.len()) else { return };
+    let form = if mode & 0x80 == 0 { FileForm::Csv } else { FileForm::Parquet };
+    let Some(chunks) = read_rows(bytes, form, kind) else { return };
+    let columns = match chunks.first() {
+        Some((_, Rows::Metrics(metrics))) => metrics.columns.to_vec(),
+        _ => Vec::new(),
+    };
+    let Ok(key) = StreamKey::new(kind, "a", "b", "1m") else { return };
+    let Ok(mut file) = RowWriter::begin(Vec::new(), form, kind, &columns) else { panic!("no file") };
+    for (start, rows) in &chunks {
+        let mut batch = Batch::unsequenced(key.clone(), Flags::NONE, rows.clone());
+        batch.start = *start;
+        assert!(file.write(&batch).is_ok(), "what was read cannot be written");
+    }
+    let Ok(written) = file.finish() else { panic!("what was read cannot be written") };
+    let again = read_rows(&written, form, kind).unwrap_or_default();
+    assert_eq!(joined(again), joined(chunks), "the rows are others when written");
+}
+
+/// All rows of a file, with the sequence of the first of each run; `None` when it is refused.
+fn read_rows(bytes: &[u8], form: FileForm, kind: Kind) -> Option<Vec<(Seq, Rows)>> {
+    let refused = |error: FileError| short(&error);
+    let mut reader = RowReader::from_bytes("fuzz", bytes.to_vec(), form, kind).map_err(refused).ok()?;
+    let mut chunks: Vec<(Seq, Rows)> = Vec::new();
+    while let Some((start, rows)) = reader.next_rows().map_err(refused).ok()? {
+        assert!(!rows.is_empty() && rows.kind() == kind, "a chunk of nothing");
+        assert_eq!(rows.validate(), Ok(()));
+        chunks.push((start, rows));
+    }
+    Some(chunks)
+}
+
+/// Each row by itself: how many are handed out at once does not matter.
+fn joined(chunks: Vec<(Seq, Rows)>) -> Vec<(u64, Rows)> {
+    let one = |start: Seq, rows: &Rows, row: usize| (start.0 + row as u64, rows.clone().slice(row, row + 1));
+    chunks.iter().flat_map(|(start, rows)| (0..rows.len()).map(|row| one(*start, rows, row))).collect()
 }
 
 /// A file gives the same candles in whatever portions it is read, all of them valid.

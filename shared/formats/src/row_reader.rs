@@ -9,9 +9,11 @@ mod parquet_in;
 
 use crate::error::FileError;
 use crate::file_form::FileForm;
+use crate::row_source::Input;
 use csv_in::CsvIn;
 use gapless_model::{Kind, Rows, Seq};
 use std::fs::File;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,12 +39,40 @@ impl RowReader {
     pub fn open(path: &Path, form: FileForm, kind: Kind) -> Result<RowReader, FileError> {
         let file: Arc<str> = path.to_string_lossy().into();
         let input = File::open(path).map_err(|source| FileError::Io { file: file.clone(), source })?;
-        let form = match form {
-            FileForm::Csv => Form::Csv(Box::new(CsvIn::open(input, file, kind)?)),
+        RowReader::of(Input::File(input), file, form, kind)
+    }
+
+    /// Reads `bytes` as if they stood in a file called `name`.
+    ///
+    /// # Errors
+    /// As [`RowReader::open`].
+    pub fn from_bytes(
+        name: &str,
+        bytes: Vec<u8>,
+        form: FileForm,
+        kind: Kind,
+    ) -> Result<RowReader, FileError> {
+        RowReader::of(Input::Bytes(bytes), name.into(), form, kind)
+    }
+
+    fn of(input: Input, file: Arc<str>, form: FileForm, kind: Kind) -> Result<RowReader, FileError> {
+        let form = match (form, input) {
+            (FileForm::Csv, Input::File(input)) => {
+                Form::Csv(Box::new(CsvIn::open(Box::new(input), file, kind)?))
+            }
+            (FileForm::Csv, Input::Bytes(bytes)) => {
+                Form::Csv(Box::new(CsvIn::open(Box::new(Cursor::new(bytes)), file, kind)?))
+            }
             #[cfg(feature = "parquet")]
-            FileForm::Parquet => Form::Parquet(Box::new(parquet_in::ParquetIn::open(input, file, kind)?)),
+            (FileForm::Parquet, Input::File(input)) => {
+                Form::Parquet(Box::new(parquet_in::ParquetIn::open(input, file, kind)?))
+            }
+            #[cfg(feature = "parquet")]
+            (FileForm::Parquet, Input::Bytes(bytes)) => {
+                Form::Parquet(Box::new(parquet_in::ParquetIn::open(bytes::Bytes::from(bytes), file, kind)?))
+            }
             #[cfg(not(feature = "parquet"))]
-            FileForm::Parquet => {
+            (FileForm::Parquet, _) => {
                 let reason = "this program was built without the feature that reads Parquet".into();
                 return Err(FileError::Unusable { file, reason });
             }

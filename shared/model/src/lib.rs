@@ -18,6 +18,8 @@
 
 mod batch;
 mod digest;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod interval;
 mod key;
 mod rows;

@@ -180,3 +180,14 @@ fn ranges_are_half_open_and_never_wrap() {
     );
     assert_eq!(SeqRange::new(Seq(1), Seq(5)).to_string(), "1..4");
 }
+
+/// What the fuzzer found worth keeping, replayed on every run.
+#[test]
+fn the_committed_corpus_of_names_is_read_without_a_panic() {
+    let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/names");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+    assert!(!files.is_empty(), "{folder:?} is empty");
+    for file in files {
+        crate::fuzzing::names(&std::fs::read(file.unwrap().path()).unwrap());
+    }
+}

@@ -11,9 +11,11 @@ mod env;
 mod error;
 mod file;
 mod layer;
+mod soundness;
 
 pub use error::{Complaint, ConfigError};
 pub use layer::insert_at;
+pub use soundness::assert_sound;
 
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use toml::{Table, Value};
 
 use crate::args::CommonArgs;
 use crate::logs::LogFormat;
+use file::FileLayer;
 use layer::{Layers, merge};
 
 /// The tables that `gapless.toml` may hold; each process reads its own and leaves the others alone.
@@ -121,15 +124,24 @@ pub(crate) fn load_from<C>(
 where
     C: Serialize + DeserializeOwned + Default + Validate,
 {
-    let shape = shape::<C>()?;
     let mut flags = common_flags(cli);
     merge(&mut flags, &overrides);
-    let layers = Layers {
-        service: service.to_owned(),
-        file: file::read(cli.config.as_deref(), service)?,
-        env: env::read(service, &shape, environment),
-        flags,
-    };
+    load_layers(service, file::read(cli.config.as_deref(), service)?, flags, environment)
+}
+
+/// The layers laid over each other, read and checked.
+fn load_layers<C>(
+    service: &str,
+    file: FileLayer,
+    flags: Table,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded<C>, ConfigError>
+where
+    C: Serialize + DeserializeOwned + Default + Validate,
+{
+    let shape = shape::<C>()?;
+    let env = env::read(service, &shape, environment);
+    let layers = Layers { service: service.to_owned(), file, env, flags };
     let mut merged = layers.merged();
     let common = take_common(&mut merged);
     let common = read::<Common>(&layers, common)?;

@@ -45,3 +45,15 @@ fn the_first_rule_that_fits_says_what_is_kept() {
     assert_eq!(rows("candles.a.b.1m"), Some(9));
     assert!(config.removes_rows());
 }
+
+/// What the fuzzer found worth keeping, replayed on every run.
+#[test]
+fn the_committed_corpus_of_configurations_is_read_without_a_panic() {
+    let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/config");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+    assert!(!files.is_empty(), "{folder:?} is empty");
+    for file in files {
+        let input = std::fs::read(file.unwrap().path()).unwrap();
+        gapless_service_kit::config::assert_sound::<Config>("backfill", &input);
+    }
+}

@@ -38,3 +38,15 @@ fn a_lease_is_a_day_unless_set_and_0_is_for_ever() {
     config.journal.follower_lease = HumanDuration(Duration::ZERO);
     assert_eq!(lease(&config), None);
 }
+
+/// What the fuzzer found worth keeping, replayed on every run.
+#[test]
+fn the_committed_corpus_of_configurations_is_read_without_a_panic() {
+    let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/config");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+    assert!(!files.is_empty(), "{folder:?} is empty");
+    for file in files {
+        let input = std::fs::read(file.unwrap().path()).unwrap();
+        gapless_service_kit::config::assert_sound::<Config>("ingestion", &input);
+    }
+}

@@ -93,16 +93,16 @@ async fn ingest(
 }
 
 /// Everything that a request says beside its body.
-struct Asked {
-    key: StreamKey,
+pub(crate) struct Asked {
+    pub(crate) key: StreamKey,
     content: Content,
-    encoding: Encoding,
-    producer: Option<ProducerRef>,
+    pub(crate) encoding: Encoding,
+    pub(crate) producer: Option<ProducerRef>,
     query: Query,
 }
 
 impl Asked {
-    fn of(
+    pub(crate) fn of(
         names: Result<Path<Names>, PathRejection>,
         query: Option<&str>,
         headers: &HeaderMap,
@@ -149,22 +149,26 @@ impl Asked {
     }
 
     /// What blocks or computes: inflating, parsing, checking.
-    fn submit(self, intake: &Intake, body: Vec<u8>, mut held: Reservation) -> Result<Submitted, Problem> {
+    fn submit(self, intake: &Intake, body: Vec<u8>, held: Reservation) -> Result<Submitted, Problem> {
+        let submission = self.read(body, held)?;
+        let count = submission.rows.len();
+        let (reply, answer) = oneshot::channel();
+        // The client may be gone by then: nobody wants to know.
+        intake.try_submit_with(submission, Reply::call(move |outcome| drop(reply.send(outcome))));
+        Ok((count, answer))
+    }
+
+    /// What is in the body, as it is handed to the writer.
+    pub(crate) fn read(self, body: Vec<u8>, mut held: Reservation) -> Result<Submission, Problem> {
         let body = inflate(self.encoding, body, &mut held)?;
         let (rows, flags) = self.content.rows(&self.key, &body)?;
-        drop((body, held));
-        let count = rows.len();
-        let (reply, answer) = oneshot::channel();
-        let submission = Submission {
+        Ok(Submission {
             key: self.key,
             flags: flags.union(self.query.flags),
             rows,
             producer: self.producer,
             ack: self.query.ack,
-        };
-        // The client may be gone by then: nobody wants to know.
-        intake.try_submit_with(submission, Reply::call(move |outcome| drop(reply.send(outcome))));
-        Ok((count, answer))
+        })
     }
 }
 

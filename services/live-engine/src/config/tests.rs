@@ -46,3 +46,15 @@ fn rules_are_read_and_checked() {
     config.derive[1].to = vec!["soon".into()];
     assert!(rejected(config).starts_with("derive.1: interval"));
 }
+
+/// What the fuzzer found worth keeping, replayed on every run.
+#[test]
+fn the_committed_corpus_of_configurations_is_read_without_a_panic() {
+    let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/config");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+    assert!(!files.is_empty(), "{folder:?} is empty");
+    for file in files {
+        let input = std::fs::read(file.unwrap().path()).unwrap();
+        gapless_service_kit::config::assert_sound::<Config>("live-engine", &input);
+    }
+}

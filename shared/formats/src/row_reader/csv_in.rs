@@ -3,12 +3,11 @@
 use super::{CHUNK_ROWS, checked, columns_of};
 use crate::error::{BadRow, FileError};
 use gapless_model::{Candle, Kind, MetricRows, Rows, Seq, Severity, UnixMillis, UnixNanos, Warning};
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 pub(super) struct CsvIn {
-    reader: csv::Reader<BufReader<File>>,
+    reader: csv::Reader<BufReader<Box<dyn Read + Send>>>,
     file: Arc<str>,
     kind: Kind,
     columns: Arc<[String]>,
@@ -18,7 +17,7 @@ pub(super) struct CsvIn {
 }
 
 impl CsvIn {
-    pub(super) fn open(input: File, file: Arc<str>, kind: Kind) -> Result<CsvIn, FileError> {
+    pub(super) fn open(input: Box<dyn Read + Send>, file: Arc<str>, kind: Kind) -> Result<CsvIn, FileError> {
         let mut reader = csv::Reader::from_reader(BufReader::new(input));
         let header = reader.headers().map_err(|error| failed(&file, error))?;
         let names = header.iter().map(str::to_owned).collect();

@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, TimestampMillisecondType, TimestampNanosecondType, UInt64Type};
 use gapless_model::{Candle, Kind, MetricRows, Rows, Seq, UnixMillis, UnixNanos, Warning};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use std::fs::File;
+use parquet::file::reader::ChunkReader;
 use std::sync::Arc;
 
 pub(super) struct ParquetIn {
@@ -20,7 +20,11 @@ pub(super) struct ParquetIn {
 }
 
 impl ParquetIn {
-    pub(super) fn open(input: File, file: Arc<str>, kind: Kind) -> Result<ParquetIn, FileError> {
+    pub(super) fn open<R: ChunkReader + 'static>(
+        input: R,
+        file: Arc<str>,
+        kind: Kind,
+    ) -> Result<ParquetIn, FileError> {
         let builder = guarded(&file, || ParquetRecordBatchReaderBuilder::try_new(input))?;
         let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
         let columns = columns_of(&file, kind, names)?.into();

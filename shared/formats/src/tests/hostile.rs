@@ -43,7 +43,18 @@ fn hostile_bytes_end_as_errors() {
 }
 
 #[test]
+fn a_file_of_any_name_belongs_to_a_stream() {
+    replay("names", fuzzing::file_name);
+}
+
+#[test]
 fn deep_nesting_ends_as_an_error() {
     fuzzing::formats_json("[".repeat(100_000).as_bytes());
     fuzzing::formats_json(format!("[{{\"ts\":{}", "[".repeat(100_000)).as_bytes());
+}
+
+/// Its decoder panics at hostile bytes, which costs milliseconds each: the corpus only, not damaged.
+#[test]
+fn hostile_parquet_ends_as_an_error() {
+    corpus("formats_parquet_file").iter().for_each(|bytes| fuzzing::formats_parquet_file(bytes));
 }

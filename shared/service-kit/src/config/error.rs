@@ -1,6 +1,12 @@
 //! What can be wrong with a configuration.
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
+
+/// Complaints that are shown; a file of another program has thousands.
+const MAX_SHOWN: usize = 20;
+/// Characters of one part of a complaint, such as the value: all keys that a table may have fit.
+const MAX_PART_CHARS: usize = 500;
 
 /// One value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +21,11 @@ pub struct Complaint {
     pub message: String,
 }
 
+/// Whatever stands in the file, a complaint about it fits a few lines.
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} = {}: {}", self.place, self.key, self.value, self.message)
+        let Complaint { place, key, value, message } = self;
+        write!(f, "{}: {} = {}: {}", cut(place), cut(key), cut(value), cut(message))
     }
 }
 
@@ -35,7 +43,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not TOML.
-    #[error("{}:{line}: not valid TOML: {message}", path.display())]
+    #[error("{}:{line}: not valid TOML: {}", path.display(), cut(message))]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -65,5 +73,17 @@ impl ConfigError {
 }
 
 fn lines(complaints: &[Complaint]) -> String {
-    complaints.iter().map(Complaint::to_string).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = complaints.iter().take(MAX_SHOWN).map(Complaint::to_string).collect();
+    if complaints.len() > MAX_SHOWN {
+        lines.push(format!("and {} more", complaints.len() - MAX_SHOWN));
+    }
+    lines.join("\n")
+}
+
+/// The beginning of `text`.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_PART_CHARS).and_then(|(end, _)| text.get(..end)) {
+        Some(beginning) => format!("{beginning}...").into(),
+        None => text.into(),
+    }
 }

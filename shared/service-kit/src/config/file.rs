@@ -35,7 +35,7 @@ pub(crate) fn read(asked: Option<&Path>, service: &str) -> Result<FileLayer, Con
 }
 
 impl FileLayer {
-    fn parse(path: PathBuf, text: String, service: &str) -> Result<FileLayer, ConfigError> {
+    pub(crate) fn parse(path: PathBuf, text: String, service: &str) -> Result<FileLayer, ConfigError> {
         let root: Table = toml::from_str(&text).map_err(|e| ConfigError::Syntax {
             path: path.clone(),
             line: line_at(&text, e.span().map_or(0, |span| span.start)),

@@ -119,10 +119,23 @@ pub(crate) fn leaves(table: &Table) -> Vec<Vec<String>> {
     found
 }
 
-/// A value as it would stand in a file; masked where its key looks like a secret.
+/// A value as it would stand in a file; masked where a key looks like a secret, of it or inside it.
 pub(crate) fn show(key: &str, value: &Value) -> String {
-    let secret = ["secret", "token", "password"].iter().any(|word| key.contains(word));
-    if secret { "\"********\"".to_owned() } else { value.to_string() }
+    masked(key, value).to_string()
+}
+
+fn masked(key: &str, value: &Value) -> Value {
+    let key = key.to_ascii_lowercase();
+    if ["secret", "token", "password"].iter().any(|word| key.contains(word)) {
+        return Value::from("********");
+    }
+    match value {
+        Value::Table(table) => {
+            Value::Table(table.iter().map(|(key, value)| (key.clone(), masked(key, value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(|item| masked("", item)).collect()),
+        plain => plain.clone(),
+    }
 }
 
 /// The path of a key that nobody read.

@@ -159,3 +159,25 @@ fn the_printed_configuration_masks_secrets_and_reads_back() {
     assert!(!text.contains("hunter2") && text.contains("token = \"********\""), "{text}");
     assert_eq!(read(&text, &[], Table::new()).unwrap().config.workers, 7);
 }
+
+#[test]
+fn a_secret_inside_a_value_that_is_refused_is_not_shown() {
+    let inside = complaint(read("[live-engine]\nlabel = { Token = 'hunter2', a = 1 }\n", &[], Table::new()));
+    assert!(!inside.contains("hunter2") && inside.contains("********"), "{inside}");
+    let stray = complaint(read("[[surprise]]\nauth_token = 'hunter2'\n", &[], Table::new()));
+    assert!(!stray.contains("hunter2") && stray.contains("********"), "{stray}");
+}
+
+#[test]
+fn a_file_of_another_program_is_refused_in_few_lines() {
+    let text: String = (0..500).map(|n| format!("[{}{n}]\n", "x".repeat(1000))).collect();
+    let said = read(&text, &[], Table::new()).unwrap_err().to_string();
+    assert!(said.ends_with("and 480 more") && said.len() < 40_000, "{} bytes", said.len());
+}
+
+#[test]
+fn any_configuration_is_read_or_refused_with_key_and_place() {
+    assert_sound::<Sample>("live-engine", b"\x01[live-engine]\nworkers = 3\n");
+    assert_sound::<Sample>("live-engine", b"\x01[live-engine]\nworkers = 'x'\n\0GAPLESS_LIVE_ENGINE_LABEL=a");
+    assert_sound::<Sample>("live-engine", b"\x01\0GAPLESS_LIVE_ENGINE_WORKERS=0");
+}
