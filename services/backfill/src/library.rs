@@ -121,7 +121,9 @@ impl<S: Shelf> Library<S> {
                 if self.hot.read(|hot| hot.tail(key).is_none_or(|tail| tail.rows.start() != hole.end())) {
                     continue;
                 }
-                holes.push(hole);
+                // A hole at the end of what is archived goes on in this one.
+                let before = holes.pop_if(|last| last.end() == hole.start());
+                holes.push(before.map_or(hole, |before| SeqRange::new(before.start(), hole.end())));
             }
             return overlay(archived, tail.as_ref(), now).map(|status| Shelved { status, holes });
         }

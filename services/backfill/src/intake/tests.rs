@@ -2,7 +2,7 @@ use super::pending::{HELD_EVENTS, PENDING_ROWS};
 use super::*;
 use crate::hot::{Hot, HotLimits};
 use crate::samples::{batch, key};
-use gapless_model::{StreamKey, UnixMillis, UnixNanos, Watermark};
+use gapless_model::{StreamKey, StreamStatus, UnixMillis, UnixNanos, Watermark};
 use gapless_protocol::{Source, TruncateReason};
 use gapless_wire::{Message, encode_message};
 

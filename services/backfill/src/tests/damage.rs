@@ -59,7 +59,7 @@ fn partly_damaged(folder: &Path, damaged: &StreamKey, whole: &StreamKey) {
     append(&[batch(whole, 7, 1, 2000)]);
     let path = folder.join("archive.duckdb");
     let size = std::fs::metadata(&intact).unwrap().len();
-    for at in (0..size / 32_768).map(|part| part * 32_768 + 512) {
+    for at in (0..size / 4096).map(|page| page * 4096 + 512) {
         std::fs::copy(&intact, &path).unwrap();
         damage(&path, at);
         let Ok(archive) = Archive::open(&path, &Options::default()) else { continue };

@@ -210,8 +210,16 @@ impl Entry {
         if self.served().is_empty() {
             self.earliest = next;
         } else {
-            self.holes.push(SeqRange::new(self.latest.next(), next));
+            self.add_hole(SeqRange::new(self.latest.next(), next));
             self.limit_holes();
+        }
+    }
+
+    /// Takes note of a hole at the end; together with one right before it, it is one.
+    pub(super) fn add_hole(&mut self, hole: SeqRange) {
+        match self.holes.last_mut() {
+            Some(last) if last.end() == hole.start() => *last = SeqRange::new(last.start(), hole.end()),
+            Some(_) | None => self.holes.push(hole),
         }
     }
 

@@ -132,7 +132,7 @@ fn holes(connection: &Connection, entries: &mut Entries) -> Result<(), StoreErro
     while let Some(row) = rows.next().doing(DOING)? {
         let hole = SeqRange::new(Seq(row.get(1).doing(DOING)?), Seq(row.get(2).doing(DOING)?).next());
         if let Some(entry) = entries.get_mut(&row.get(0).doing(DOING)?) {
-            entry.holes.push(hole);
+            entry.add_hole(hole);
         }
     }
     Ok(())
