@@ -100,7 +100,8 @@ fn the_snapshot_writer_builds_without_duckdb() {
     // The workspace as a whole has the client's feature; what one package is built from, cargo tells.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["tree", "-p", "gapless-snapshot-writer", "-e", "normal,build", "--prefix", "none"];
-    let tree = Command::new(cargo).args(arguments).args(["--locked", "--offline"]).current_dir(repository());
+    let mut tree = Command::new(cargo);
+    tree.args(arguments).args(["--locked", "--offline"]).current_dir(repository());
     let tree = String::from_utf8(tree.output().unwrap().stdout).unwrap();
     assert!(tree.lines().count() > 10, "the tree has next to nothing: {tree}");
     assert!(!tree.contains("duckdb"), "it must not reach DuckDB by any path");
