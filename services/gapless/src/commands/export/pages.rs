@@ -4,7 +4,8 @@ use anyhow::{Result, anyhow};
 use gapless::{BackfillRequest, Batch, Client, Epoch, Reader, Seq, SeqRange, StreamKey};
 use std::collections::VecDeque;
 
-/// The batches of a range, in order and without a hole.
+/// The batches of a range, in order. Rows that are gone are an error in their place, after which it goes on; after
+/// any other error it ends.
 pub(crate) struct Pages {
     reader: Reader,
     key: StreamKey,
@@ -18,14 +19,22 @@ impl Pages {
     }
 
     fn read(&mut self) -> Result<()> {
-        let page = self.reader.read(request(&self.key, self.left))?;
-        if page.range.start() != self.left.start() || page.range.is_empty() {
-            let gone = SeqRange::new(self.left.start(), page.range.start().max(self.left.start().next()));
-            return Err(anyhow!("{}: rows {gone} are gone: retention removed them meanwhile", self.key));
+        let left = self.left;
+        self.left = SeqRange::new(left.end(), left.end());
+        let page = self.reader.read(request(&self.key, left))?;
+        if page.range.start() == left.start() && page.range.is_empty() {
+            return Err(anyhow!("{}: rows {left} are not there", self.key));
         }
-        self.left = SeqRange::new(page.range.end(), self.left.end());
+        self.left = SeqRange::new(page.range.end().min(left.end()), left.end());
         self.ready.extend(page.batches);
-        Ok(())
+        if page.range.start() == left.start() {
+            return Ok(());
+        }
+        let gone = left.intersect(SeqRange::new(left.start(), page.range.start()));
+        Err(anyhow!(
+            "{}: rows {gone} are gone: retention removed them, or they were lost before they were archived",
+            self.key
+        ))
     }
 }
 
@@ -37,7 +46,6 @@ impl Iterator for Pages {
             && !self.left.is_empty()
             && let Err(error) = self.read()
         {
-            self.left = SeqRange::new(self.left.end(), self.left.end());
             return Some(Err(error));
         }
         self.ready.pop_front().map(Ok)

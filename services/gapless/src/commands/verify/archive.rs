@@ -28,9 +28,16 @@ impl Archive {
             let range = SeqRange::new(first, status.watermark.latest.next());
             let mut blocks = Blocks::default();
             for batch in Pages::new(client, &status.key, range)? {
-                let batch = batch?;
-                blocks.add(&batch);
-                bar.inc(batch.rows.len() as u64);
+                match batch {
+                    Ok(batch) => {
+                        blocks.add(&batch);
+                        bar.inc(batch.rows.len() as u64);
+                    }
+                    // What cannot be read is a difference of this stream, and no reason not to look at others.
+                    Err(error) => {
+                        tracing::warn!(stream = %status.key, %error, "rows of the archive are missing here")
+                    }
+                }
             }
             streams.insert(status.key, blocks);
         }
@@ -71,10 +78,12 @@ impl Holder for Archive {
         let mut found = Vec::new();
         let mut left = range;
         while !left.is_empty() {
-            let page = self.reader.read(request(key, left))?;
-            if page.range.is_empty() {
-                break;
-            }
+            let page = match self.reader.read(request(key, left)) {
+                Ok(page) if !page.range.is_empty() => page,
+                // Said when the stream was scanned; rows that cannot be read are rows that are not there.
+                Ok(_) | Err(gapless::Error::BadReply { .. } | gapless::Error::Refused { .. }) => break,
+                Err(error) => return Err(error.into()),
+            };
             left = SeqRange::new(page.range.end(), left.end());
             found.extend(page.batches);
         }
