@@ -113,6 +113,11 @@ impl EngineNode {
         &self.engine
     }
 
+    /// How far it is behind the journal, as it knows.
+    pub fn lag(&self) -> u64 {
+        self.follower.progress().map_or(u64::MAX, |progress| progress.lag())
+    }
+
     fn work(&mut self, io: &mut Io<'_>) {
         while let Some(doing) = self.follower.poll_output() {
             match doing {

@@ -58,9 +58,9 @@ fn fault(setup: &Setup, dice: &mut fastrand::Rng) -> Action {
         }
         23 => Action::Full { node: machine(dice), room: dice.u32(..3_000), for_ms },
         24 => Action::FailSync { node: NodeId::Ingestion },
-        25 => Action::FlipJournal { seed: dice.u16(..) },
         26 => Action::Jump { node: machine(dice), by_ms: dice.i32(-90_000..90_000) },
         27 => Action::LoseJournal { back_ms: for_ms / 2 },
+        // 25 is left free for bit flips in the journal, whose consequences the model does not judge yet.
         _ => Action::Drop { feed, to, messages: messages * 4 },
     }
 }

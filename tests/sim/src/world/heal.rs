@@ -63,7 +63,10 @@ impl World {
             }
             Some(Process::Engine(engine)) => {
                 let state = engine.engine().state();
-                let is_there = engine.engine().is_live() && state.position() == latest;
+                let is_current = state.position().0 == 0 || state.epoch() == self.truth.epoch();
+                // One that was told that everything is gone has read nothing.
+                let is_read = state.position() == latest || (state.position().0 == 0 && engine.lag() == 0);
+                let is_there = engine.engine().is_live() && is_read && is_current;
                 let waiting = engine.engine().outbox().len();
                 (!is_there || waiting > 0).then(|| {
                     format!("{node} is at {} of {latest}, {waiting} derived batches wait", state.position())
@@ -101,8 +104,18 @@ impl World {
             let cursor = books.get(key).and_then(|books| books.cursor);
             let applied = cursor.map_or(Seq::NONE, |cursor| cursor.applied);
             let (lag, gaps) = client.lag(key);
-            (applied != latest || lag > 0 || gaps > 0)
-                .then(|| format!("{node} has {key} up to {applied} of {latest}, lag {lag}, {gaps} open gaps"))
+            // The same number may still name a row of a journal that was taken away.
+            let last = books.get(key).and_then(|books| books.rows.get(&latest.0)).map(|row| row.1);
+            let is_other = last.is_some_and(|hash| stream.rows.last().is_some_and(|row| row.hash != hash));
+            // Whoever begins after everything is gone has nothing to get.
+            let is_gone =
+                applied == Seq::NONE && (1..=latest.0).all(|seq| !self.truth.is_there(key, Seq(seq)));
+            let is_behind = (applied != latest && !is_gone) || lag > 0 || gaps > 0 || is_other;
+            is_behind.then(|| {
+                format!(
+                    "{node} has {key} up to {applied} of {latest}, lag {lag}, {gaps} gaps, other: {is_other}"
+                )
+            })
         })
     }
 
