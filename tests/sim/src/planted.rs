@@ -28,9 +28,13 @@ pub fn run_with(bug: Bug, seed: u64) -> Option<Failure> {
     with(Some(bug), || run_seed(seed, false)).failure
 }
 
-/// The first of `seeds` seeds that finds `bug`.
+/// The first of `seeds` seeds that finds `bug`; one that fails without it finds nothing.
 pub fn hunt(bug: Bug, seeds: u64) -> Found {
-    let found = (1..=seeds).find_map(|seed| Some((seed, run_with(bug, seed)?)));
+    let is_fine = |seed: u64| run_seed(seed, false).failure.is_none();
+    let found = (1..=seeds).find_map(|seed| {
+        let failure = run_with(bug, seed)?;
+        is_fine(seed).then_some((seed, failure))
+    });
     let (seed, rule) = found.map_or((None, String::new()), |(seed, failure)| (Some(seed), failure.rule));
     Found { bug, seed, rule }
 }
