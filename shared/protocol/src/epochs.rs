@@ -78,8 +78,8 @@ impl EpochView {
     /// Rows before this one are the same here and in `epoch`; `None` when it is not part of the history.
     pub(crate) fn shared_with(&self, epoch: Epoch) -> Option<Seq> {
         let at = self.history.iter().position(|start| start.epoch == epoch)?;
-        let later = self.history.iter().skip(at + 1).map(|start| start.first_sequence);
-        let shared = if on(Bug::NewestEpochOnly) { later.last() } else { later.min() };
+        let mut later = self.history.iter().skip(at + 1).map(|start| start.first_sequence);
+        let shared = if on(Bug::NewestEpochOnly) { later.next_back() } else { later.min() };
         Some(shared.unwrap_or(Seq(u64::MAX)))
     }
 }

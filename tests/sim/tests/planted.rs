@@ -1,4 +1,5 @@
 //! Each planted mistake is found by the seed that docs/PLANTED.md names.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use gapless_planted::Bug;
 use gapless_sim::planted::{PAGE, run_with};

@@ -1,4 +1,5 @@
 //! The seeds that must hold on every change.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use gapless_sim::campaign::{Tally, campaign};
 use gapless_sim::run::{report, run, run_seed, shrink};

@@ -182,7 +182,8 @@ fn the_last_end_of_its_streams_completes_a_session_and_the_next_rows_begin_anoth
     let next = manifest(&second).unwrap();
     assert_eq!((&next["streams"][0]["first"], &next["session"]["source_id"]), (&4.into(), &"lab".into()));
     let rows_file = stack.data().join("rows.ndjson");
-    std::fs::write(&rows_file, r#"{"ts":1700000000000,"open":1,"high":2,"low":1,"close":2,"volume":5}"#).unwrap();
+    std::fs::write(&rows_file, r#"{"ts":1700000000000,"open":1,"high":2,"low":1,"close":2,"volume":5}"#)
+        .unwrap();
     stack.run(&["send", "candles.lab.b.1m", path(&rows_file), "--end"]);
     eventually("that one is complete too", LATER, || manifest(&second).unwrap()["state"] == "complete");
     for folder in [&first, &second] {

@@ -85,13 +85,16 @@ impl<T> Coordinator<T> {
         }
         let status = plausible(status);
         let before = self.tracker.applied();
+        // What the server did send it has, also when there is no room here to keep it.
+        let first = chunks.first().map(|chunk| chunk.range.start());
         let is_current = self.take_rows(&status, chunks);
         if asked.is_none() && self.tracker.applied() > before {
             self.replay.hurry(self.now);
         }
         if let Some(asked) = asked {
             let answer = self.judge(&status, asked, is_current);
-            let known = SeqRange::new(Seq::NONE, status.latest.max(asked.start()).next());
+            let end = first.filter(|first| *first > asked.start()).unwrap_or(Seq(u64::MAX));
+            let known = SeqRange::new(Seq::NONE, end.min(status.latest.max(asked.start()).next()));
             self.settle(answer, asked.intersect(known));
         }
     }

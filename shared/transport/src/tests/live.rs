@@ -105,14 +105,9 @@ fn more_subscriptions_than_the_usual_limit_survive_a_reconnect() {
             Err(error) => assert!(Instant::now() < end, "{error}"),
         }
     };
-    // The last subscription is sent last, so once it counts all do.
-    join(&mut live, &mut follower, &format!("t{}.", TOPICS - 1));
+    // In whichever order they are sent again, each of them has to count in the end.
     for topic in 0..TOPICS {
-        live.send(&format!("t{topic}."), [b"x".as_slice()]).unwrap();
-    }
-    for topic in 0..TOPICS {
-        let frames = follower.receive(DEADLINE).unwrap().unwrap();
-        assert_eq!(texts(&frames), [format!("t{topic}."), "x".into()]);
+        join(&mut live, &mut follower, &format!("t{topic}."));
     }
 }
 

@@ -114,7 +114,8 @@ proptest! {
                 Step::Keep { rows } => {
                     // What is kept counts from the end that the archive knows.
                     bench.archive.take_view(&truth(&world)).unwrap();
-                    (unseen.clear(), guessed.clear());
+                    unseen.clear();
+                    guessed.clear();
                     let policy = |_: &StreamKey| Retention { max_rows: Some(rows), max_age: None };
                     bench.archive.retain(UnixMillis(0), &policy).unwrap();
                     for expected in world.values_mut() {
