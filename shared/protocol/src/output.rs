@@ -76,7 +76,8 @@ pub enum Event {
         keep: Seq,
     },
     /// The log is another one: everything handed over before belongs to a history that is gone, and
-    /// rows begin again at the oldest there is. Open gaps are void.
+    /// rows begin again at row 1. Those that are retired already are given up next, as
+    /// [`Event::Truncated`]. Open gaps are void.
     Reset {
         /// The epoch until now.
         from: Epoch,

@@ -1,7 +1,7 @@
 //! Histories that end, and servers that state none.
 
 use super::rig::*;
-use crate::{Begin, Event, GapCause, Input, RequestId};
+use crate::{Begin, Event, GapCause, Input, RequestId, TruncateReason};
 use gapless_model::{Epoch, Seq};
 
 fn rewind(from: u64, to: u64, keep: u64) -> Did {
@@ -47,11 +47,13 @@ fn after_several_losses_the_deepest_counts() {
 }
 
 #[test]
-fn another_history_begins_again_at_its_oldest_row() {
+fn another_history_begins_again_at_its_first_row_and_what_is_retired_of_it_is_told() {
     let mut rig = Rig::following(10);
     rig.heartbeat(20, 30);
     let did = rows_and_gaps(rig.answer_status(status(&[(15, 1), (20, 20)], 4, 29)));
-    assert_eq!(did, [reset(10, 20), Did::Opened(4, 29, GapCause::EpochChange), Did::Ask(4, 29)]);
+    let retired = Event::Truncated { epoch: Epoch(20), range: range(1, 3), reason: TruncateReason::Trimmed };
+    let opened = |first| Did::Opened(first, 29, GapCause::EpochChange);
+    assert_eq!(did, [reset(10, 20), opened(1), Did::Event(retired), opened(4), Did::Ask(4, 29)]);
 }
 
 #[test]
