@@ -76,4 +76,4 @@ install: setup ## release build into PREFIX (default ~/.local): programs in bin/
 	install -m 644 $$(sed -n 's/^DUCKDB_LIB_DIR = "\(.*\)"/\1/p' .cargo/config.toml)/libduckdb.* $(DESTDIR)$(PREFIX)/lib/
 
 clean-cache: ## remove everything that was built or fetched
-	rm -rf $(CACHE)/target $(CACHE)/wasm-target $(CACHE)/fuzz-target $(CACHE)/fuzz-corpus $(CACHE)/fuzz-logs $(CACHE)/fuzz-artifacts $(CACHE)/duckdb-* $(CACHE)/wasm-debian $(CACHE)/npm-venv $(CACHE)/flatc-*
+	rm -rf $(CACHE)/target $(CACHE)/wasm-target $(CACHE)/fuzz-target $(CACHE)/fuzz-corpus $(CACHE)/fuzz-logs $(CACHE)/fuzz-artifacts $(CACHE)/duckdb-* $(CACHE)/wasm-debian $(CACHE)/npm-venv $(CACHE)/flatc-* $(CACHE)/python $(CACHE)/python.lock
