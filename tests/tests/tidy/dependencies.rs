@@ -11,11 +11,20 @@ use gapless_tests::repository;
 /// Who may lean on whom: only on a lower layer. Services share one, so they cannot link each other.
 const LAYERS: [(u8, &[&str]); 10] = [
     (0, &["gapless-model", "gapless-planted"]),
-    (1, &["gapless-wire", "gapless-protocol", "gapless-disk"]),
+    (1, &["gapless-wire", "gapless-protocol", "gapless-disk", "gapless-market"]),
     (2, &["gapless-journal", "gapless-checkpoint", "gapless-transport", "gapless-store", "gapless-formats"]),
     (3, &["gapless-follow"]),
     (4, &["gapless", "gapless-service-kit"]),
-    (5, &["gapless-ingestion", "gapless-live-engine", "gapless-backfill", "gapless-snapshot-writer"]),
+    (
+        5,
+        &[
+            "gapless-ingestion",
+            "gapless-live-engine",
+            "gapless-backfill",
+            "gapless-snapshot-writer",
+            "gapless-dev-server",
+        ],
+    ),
     (6, &["gapless-cli", "gapless-sim"]),
     (7, &["gapless-tests"]),
     (7, &["gapless-wasm-probe"]),

@@ -3,16 +3,14 @@
 //! At its own pace (`1x`) each symbol gives one candle per interval, when the interval is over. At a
 //! fixed rate or at full speed it is a load test: times then run ahead of the clock, as the data would.
 
-mod market;
-
 use crate::Intake;
 use crate::sources::outbox::{Outbox, Trouble};
 use crate::sources::pace::{Pace, Pacer};
 use crate::sources::progress::{Progress, ProgressLog};
 use crate::sources::{SourceError, unix_nanos};
+use gapless_market::Market;
 use gapless_model::{Flags, Interval, Kind, MAX_ROWS_PER_BATCH, Rows, StreamKey, UnixMillis};
 use gapless_service_kit::Shutdown;
-use market::Market;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

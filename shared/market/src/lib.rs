@@ -1,10 +1,14 @@
-//! Prices that wander, as a pure function of seed, symbol and time.
+//! A simulated market: prices that wander, as a pure function of seed, symbol and time.
+//!
+//! It is where sources of simulated candles get their rows; it knows no clock, pace or stream.
 //!
 //! A plain random walk has to be walked from its beginning to know today's price; a restart would jump.
 //! Here the walk is built the way of midpoint displacement: noise on a grid of nine hours, and on grids
 //! each a quarter as wide down to half a second, each with half the amplitude, as a random walk has on
 //! that scale (the root of the width). Any moment is computed from the grids around it alone; the grid
 //! points around the last moment are kept, since the next moment is nearly always between the same.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 use gapless_model::{Candle, Interval, UnixMillis};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -20,7 +24,7 @@ const MOMENTS: i64 = 4;
 
 /// One symbol's prices.
 #[derive(Debug, Clone)]
-pub(crate) struct Market {
+pub struct Market {
     seed: u64,
     interval: Interval,
     /// Around what the price wanders.
@@ -40,7 +44,8 @@ struct Grid {
 }
 
 impl Market {
-    pub(crate) fn new(seed: u64, symbol: &str, interval: Interval) -> Market {
+    /// The market of `symbol`; the same seed and symbol give the same prices, always.
+    pub fn new(seed: u64, symbol: &str, interval: Interval) -> Market {
         let seed = xxh3_64_with_seed(symbol.as_bytes(), seed);
         // From 1 to 100,000, as likely to be between 1 and 10 as between 10,000 and 100,000.
         let base = 10f64.powf(5.0 * uniform(seed, 0, 0));
@@ -54,12 +59,13 @@ impl Market {
         Market { seed, interval, base, steps, grids }
     }
 
-    pub(crate) fn interval(&self) -> Interval {
+    /// The interval of its candles.
+    pub fn interval(&self) -> Interval {
         self.interval
     }
 
     /// `count` consecutive candles, the first of which begins at `from`.
-    pub(crate) fn candles(&mut self, from: UnixMillis, count: usize) -> Vec<Candle> {
+    pub fn candles(&mut self, from: UnixMillis, count: usize) -> Vec<Candle> {
         let step = self.interval.millis();
         let mut open = self.price(from.0);
         let mut candles = Vec::with_capacity(count);
@@ -123,3 +129,6 @@ fn uniform(seed: u64, grid: u32, cell: i64) -> f64 {
 fn round(value: f64, per_unit: f64) -> f64 {
     (value * per_unit).round() / per_unit
 }
+
+#[cfg(test)]
+mod tests;
