@@ -42,6 +42,7 @@ mod decode;
 mod encode;
 mod error;
 mod export;
+mod foreign;
 mod owner;
 #[cfg(test)]
 mod samples;
@@ -56,3 +57,4 @@ pub use archive::{
 pub use database::Options;
 pub use error::StoreError;
 pub use export::ExportFormat;
+pub use foreign::ForeignFile;
