@@ -4,9 +4,9 @@ SHELL := bash
 CACHE := $(or $(GAPLESS_CACHE),$(HOME)/.cache/gapless)
 PREFIX ?= $(HOME)/.local
 ARGS ?=
-BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gapless-snapshot-writer
+BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gapless-snapshot-writer gapless-dev-server
 # The crates with documentation examples; gapless-tests compiles the README's.
-DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit tests)
+DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit dev-server tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test crash soak lint fmt gen sim wasm fuzz fuzz-all install clean-cache

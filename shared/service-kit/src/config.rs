@@ -27,7 +27,8 @@ use file::FileLayer;
 use layer::{Layers, merge};
 
 /// The tables that `gapless.toml` may hold; each process reads its own and leaves the others alone.
-pub const SECTIONS: [&str; 5] = ["ingestion", "live-engine", "backfill", "snapshot-writer", "gapless"];
+pub const SECTIONS: [&str; 6] =
+    ["ingestion", "live-engine", "backfill", "snapshot-writer", "dev-server", "gapless"];
 
 /// A value that is well-formed but cannot be, alone or beside another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
