@@ -142,14 +142,17 @@ impl<P> Upstream<P> {
 
     /// When [`Upstream::handle_timeout`] wants to be called, and why.
     pub fn poll_timeout(&self) -> Option<(MonoTime, &'static str)> {
-        let ticks = self.streams.values().filter_map(Stream::due).min();
+        // What cannot be done while connections are closed is not waited for, or the loop would not rest.
+        let ticks =
+            self.streams.values().filter_map(Stream::due).min().filter(|_| !self.connections.is_down());
+        let heartbeat = self.heartbeats.poll_timeout().filter(|_| self.tells_watermarks());
         let candidates = [
             (ticks, "a batch is due"),
             (self.departures.keys().next().map(|(at, _)| *at), "a batch leaves"),
             (self.answers.keys().next().map(|(at, _)| *at), "an answer leaves"),
             (self.timeline.front().map(|timed| self.began.after(timed.after.0)), "an order is due"),
             (self.connections.reopens(), "connections are taken again"),
-            (self.heartbeats.poll_timeout(), "a watermark is owed"),
+            (heartbeat, "a watermark is owed"),
         ];
         let due = candidates.into_iter().filter_map(|(at, why)| at.map(|at| (at, why)));
         due.min_by_key(|(at, _)| *at)

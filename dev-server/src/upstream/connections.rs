@@ -23,6 +23,11 @@ impl Connections {
         self == Connections::Open
     }
 
+    /// Whether the server is as good as not there.
+    pub(crate) fn is_down(self) -> bool {
+        matches!(self, Connections::Down { .. })
+    }
+
     /// When they are taken again.
     pub(crate) fn reopens(self) -> Option<MonoTime> {
         match self {

@@ -1,6 +1,6 @@
 //! The live feed: rows as they are due, watermarks, and what the plan makes of both.
 
-use super::{Connections, MAX_CATCH_UP, Now, Output, Upstream};
+use super::{MAX_CATCH_UP, Now, Output, Upstream};
 use crate::faults::Fate;
 use crate::stream::{Departure, Stream};
 use gapless_model::{Batch, Digest, Epoch, MonoTime, Seq, StreamKey};
@@ -44,7 +44,7 @@ impl Heartbeats {
 
 impl<P> Upstream<P> {
     pub(super) fn make_rows(&mut self, now: Now) {
-        if matches!(self.connections, Connections::Down { .. }) {
+        if self.connections.is_down() {
             return;
         }
         let topics: Vec<String> = self
@@ -131,8 +131,13 @@ impl<P> Upstream<P> {
         Batch { epoch, earliest, digest, ts_publish_us: 0, ..batch }
     }
 
+    /// Whether watermarks go out at all at this moment.
+    pub(super) fn tells_watermarks(&self) -> bool {
+        self.scenario.version > 1 && self.connections.is_open()
+    }
+
     pub(super) fn tell_watermarks(&mut self, now: Now) {
-        if self.scenario.version == 1 || !self.connections.is_open() {
+        if !self.tells_watermarks() {
             return;
         }
         while let Some(slot) = self.heartbeats.schedule.poll_output(now.mono) {

@@ -135,7 +135,7 @@ impl<P> Upstream<P> {
 
     pub(super) fn reopen(&mut self, now: Now) {
         if self.connections.reopens().is_some_and(|at| at <= now.mono) {
-            if matches!(self.connections, Connections::Down { .. }) {
+            if self.connections.is_down() {
                 self.streams
                     .values_mut()
                     .for_each(|stream| stream.next_tick = stream.next_tick.max(now.mono));

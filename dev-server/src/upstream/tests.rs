@@ -44,7 +44,10 @@ impl Rig {
 
     /// Lets time pass until `ms`, waking the machine when it wants to be.
     fn run_to(&mut self, ms: u64) {
-        while let Some((at, _)) = self.upstream.poll_timeout().filter(|(at, _)| at.0 <= ms * 1_000_000) {
+        let (mut wakes, until) = (0, MonoTime(ms * 1_000_000));
+        while let Some((at, why)) = self.upstream.poll_timeout().filter(|(at, _)| *at <= until) {
+            wakes += 1;
+            assert!(wakes < 100_000, "it does not rest at {} ms because {why}", self.now_ms);
             self.now_ms = self.now_ms.max(at.0.div_ceil(1_000_000));
             let (now, wall) = self.now();
             self.upstream.handle_timeout(now, wall);
