@@ -131,8 +131,9 @@ impl<P> Upstream<P> {
         self.carry_out_timeline(now);
         self.reopen(now);
         self.make_rows(now);
-        self.tell_watermarks(now);
+        // Watermarks last: they speak of rows that are on their way.
         self.send_due(now);
+        self.tell_watermarks(now);
     }
 
     /// What is to be done now, if anything. Poll until `None`.
