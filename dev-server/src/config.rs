@@ -140,6 +140,11 @@ impl Validate for Config {
         for (key, address) in [("live", &self.live), ("backfill", &self.backfill)] {
             address.parse::<Endpoint>().map_err(|error| Invalid::new(key, error.to_string()))?;
         }
+        for (key, path) in [("universe", &self.universe), ("source.path", &self.source.path)] {
+            if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
+                return Err(Invalid::new(key, format!("{} is not a file that can be read", path.display())));
+            }
+        }
         if self.source.path.is_none() && !self.source.table.is_empty() {
             return Err(Invalid::new("source.table", "name its DuckDB file as source.path"));
         }

@@ -38,6 +38,7 @@ fn the_report_for_people_names_every_stream() {
 fn wrong_usage_and_configuration_end_with_2_and_say_what_is_wrong() {
     for (arguments, said) in [
         (&["--scenario", "nothing"][..], "nothing"),
+        (&["--universe", "absent.csv"], "absent.csv"),
         (&["--tick-ms", "9999999"], "tick_ms"),
         (&["--frobnicate"], "frobnicate"),
     ] {

@@ -20,6 +20,8 @@ fn what_cannot_be_is_refused_by_its_key() {
         ("lossyy", refused(|config| config.scenario = "lossyy".into())),
         ("tick_ms = 9999999", refused(|config| config.tick_ms = 9_999_999)),
         ("a.b", refused(|config| config.symbols = vec!["a.b".into()])),
+        ("universe", refused(|config| config.universe = Some("absent.csv".into()))),
+        ("source.path", refused(|config| config.source.path = Some("absent.parquet".into()))),
         ("source.table", refused(|config| config.source.table = "bars".into())),
     ] {
         assert!(wrong.contains(said), "{wrong}");
