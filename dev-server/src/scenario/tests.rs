@@ -122,3 +122,16 @@ fn a_name_that_is_not_known_is_answered_with_those_that_are() {
     let error = Scenario::find("absent.toml").unwrap_err().to_string();
     assert!(error.contains("absent.toml") && error.contains("cannot be read"), "{error}");
 }
+
+#[test]
+fn the_readme_shows_a_scenario_that_can_be_read_and_names_every_fault() {
+    let page = include_str!("../../README.md");
+    let example = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    let scenario = Scenario::parse("readme", example).unwrap();
+    assert_eq!(scenario.at.len(), 1);
+    let plans = [toml::Value::try_from(LiveFaults::default()), toml::Value::try_from(ReplyFaults::default())];
+    for plan in plans.map(Result::unwrap) {
+        let missing = plan.as_table().unwrap().keys().find(|fault| !page.contains(&format!("`{fault}`")));
+        assert_eq!(missing, None, "not in the README");
+    }
+}
