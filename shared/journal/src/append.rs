@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Kept for the next group when it is not larger than this; one huge group shall not hold memory for ever.
 const KEPT_BUFFER_BYTES: usize = 4 << 20;
 
+/// What is probed for while `journal.json` cannot be written: the unit in which disks give room.
+const META_BYTES: usize = 4096;
+
 /// A segment is also sealed when it is older than this part of the age that is kept, so that a slow
 /// journal retires records in steps of an eighth of what is kept.
 const SEGMENTS_PER_AGE: u32 = 8;
@@ -26,6 +29,8 @@ pub struct Appender {
     journal: Journal,
     options: Options,
     meta: Meta,
+    /// Whether `journal.json` says so. No record is written before: it may still call the journal closed.
+    meta_is_stored: bool,
     segment: Arc<Segment>,
     file: Arc<dyn DiskFile>,
     buffer: Vec<u8>,
@@ -50,7 +55,7 @@ impl Appender {
     pub(crate) fn new(
         journal: Journal,
         options: Options,
-        meta: Meta,
+        (meta, meta_is_stored): (Meta, bool),
         segment: Arc<Segment>,
         file: Arc<dyn DiskFile>,
     ) -> Result<Appender, JournalError> {
@@ -60,6 +65,7 @@ impl Appender {
             journal,
             options,
             meta,
+            meta_is_stored,
             segment,
             file,
             buffer: Vec::new(),
@@ -90,6 +96,7 @@ impl Appender {
                 synced: self.options.sync == Sync::Always,
             });
         }
+        self.store_meta()?;
         let start = self.journal.shared.log().end;
         let mut starts = Vec::with_capacity(records.len());
         let mut last = self.journal.latest();
@@ -143,6 +150,7 @@ impl Appender {
         if latest < self.segment.first() {
             return Ok(());
         }
+        self.store_meta()?;
         // First the old one, so that only the last file of a journal can ever be torn.
         if let Err(error) = self.journal.shared.syncer.force(&*self.file) {
             return Err(self.break_down(format!("syncing failed ({error})")));
@@ -188,6 +196,17 @@ impl Appender {
         self.journal.persist_followers()?;
         self.meta.closed_at = Some(latest.0);
         self.meta.store(&*self.options.disk, &self.options.dir)
+    }
+
+    /// Notes that the journal is open, when a full disk did not let that be noted before.
+    fn store_meta(&mut self) -> Result<(), JournalError> {
+        if self.meta_is_stored {
+            return Ok(());
+        }
+        self.refused_bytes = self.refused_bytes.max(META_BYTES);
+        self.meta.store(&*self.options.disk, &self.options.dir)?;
+        self.meta_is_stored = true;
+        Ok(())
     }
 
     fn check_usable(&self) -> Result<(), JournalError> {

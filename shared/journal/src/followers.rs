@@ -1,5 +1,6 @@
 //! Who still needs which records: `followers.json`.
 
+use crate::checked::{seal, unseal};
 use crate::error::{damaged, io_error};
 use crate::{Journal, JournalError};
 use gapless_disk::{Disk, write_atomically};
@@ -67,9 +68,8 @@ impl Followers {
     pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Followers, JournalError> {
         let path = dir.join(NAME);
         let known = match disk.read(&path) {
-            Ok(text) => {
-                serde_json::from_slice(&text).map_err(|error| damaged(&path, 0, error.to_string()))?
-            }
+            Ok(text) => serde_json::from_slice(unseal(&path, &text)?)
+                .map_err(|error| damaged(&path, 0, error.to_string()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(io_error("read", &path)(error)),
         };
@@ -117,7 +117,7 @@ impl Followers {
     fn save(&mut self) -> Result<(), JournalError> {
         let text = serde_json::to_vec_pretty(&self.known)
             .map_err(|error| io_error("write", &self.dir.join(NAME))(std::io::Error::other(error)))?;
-        write_atomically(&*self.disk, &self.dir, NAME, &[&text])
+        write_atomically(&*self.disk, &self.dir, NAME, &[&seal(text)])
             .map_err(io_error("write", &self.dir.join(NAME)))?;
         self.unsaved = false;
         Ok(())

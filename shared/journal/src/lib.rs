@@ -30,6 +30,7 @@
 
 mod append;
 mod chain;
+mod checked;
 mod damage;
 mod error;
 mod followers;
@@ -47,6 +48,7 @@ mod recovery;
 mod retention;
 mod segment;
 mod sync;
+mod unreadable;
 
 pub use append::{Appended, Appender};
 pub use damage::Damage;

@@ -1,5 +1,6 @@
 //! `journal.json`: the epochs, and how the last run ended.
 
+use crate::checked::{seal, unseal};
 use crate::error::{damaged, io_error};
 use crate::{JournalError, Sync};
 use gapless_disk::{Disk, write_atomically};
@@ -56,8 +57,9 @@ impl Meta {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io_error("read", &path)(error)),
         };
+        let text = unseal(&path, &text)?;
         let meta: Meta =
-            serde_json::from_slice(&text).map_err(|error| damaged(&path, 0, error.to_string()))?;
+            serde_json::from_slice(text).map_err(|error| damaged(&path, 0, error.to_string()))?;
         if meta.format != FORMAT {
             return Err(JournalError::Format { file: path, found: meta.format, known: FORMAT });
         }
@@ -70,7 +72,9 @@ impl Meta {
     pub(crate) fn store(&self, disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| io_error("write", &dir.join(NAME))(std::io::Error::other(error)))?;
-        write_atomically(disk, dir, NAME, &[&text]).map(drop).map_err(io_error("write", &dir.join(NAME)))
+        write_atomically(disk, dir, NAME, &[&seal(text)])
+            .map(drop)
+            .map_err(io_error("write", &dir.join(NAME)))
     }
 
     pub(crate) fn epoch(&self) -> Epoch {

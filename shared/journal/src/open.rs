@@ -40,7 +40,8 @@ pub struct Opened {
 /// # Errors
 /// [`JournalError::Locked`] when it is open already, [`JournalError::Damaged`] when files are missing or not
 /// a journal's (then nothing was changed), [`JournalError::Io`] when the folder cannot be used. Single
-/// damaged records are no error: see [`Journal::damage`].
+/// damaged records are no error: see [`Journal::damage`]. Nor is a full disk: then the journal is read, and
+/// [`Appender::append`] refuses until there is room; only a new epoch needs room at once.
 pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let (disk, dir) = (Arc::clone(&options.disk), options.dir.clone());
     disk.create_dir_all(&dir).map_err(io_error("make", &dir))?;
@@ -59,7 +60,15 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         (meta, true) => begin(&options, meta, now)?,
     };
     let meta = recovered.meta.opened(&options.boot_id, options.sync);
-    meta.store(&*disk, &dir)?;
+    let meta_is_stored = match meta.store(&*disk, &dir) {
+        Ok(()) => true,
+        // Records can be read without; they are written once there is room for both.
+        Err(error @ JournalError::NoSpace { .. }) => {
+            tracing::warn!(%error, "the journal is open for reading alone until there is room");
+            false
+        }
+        Err(error) => return Err(error),
+    };
     let Some(last) = recovered.segments.last().map(Arc::clone) else {
         return Err(damaged(&dir, 0, "there is no file"));
     };
@@ -85,7 +94,7 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         _lock: lock,
     });
     recovered.damages.into_iter().for_each(|damage| journal.shared.damages.note(damage));
-    let appender = Appender::new(journal.clone(), options, meta, last, file)?;
+    let appender = Appender::new(journal.clone(), options, (meta, meta_is_stored), last, file)?;
     let Base { preamble, replay_from, .. } = recovered.base;
     Ok(Opened { appender, journal, preamble, replay_from, recovery: recovered.recovery })
 }

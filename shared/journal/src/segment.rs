@@ -6,6 +6,7 @@ use crate::error::{damaged, io_error};
 use crate::frame::{Scanner, Step};
 use crate::header::{Header, MAX_FIRST, Previous};
 use crate::index::Index;
+use crate::unreadable::{Readable, Unreadable};
 use gapless_disk::{Disk, DiskFile, is_leftover, write_atomically};
 use gapless_model::{Epoch, Position, UnixMillis};
 use std::ops::Range;
@@ -24,6 +25,7 @@ pub(crate) struct Segment {
     /// Whether the header is the one that was written.
     pub(crate) is_whole: bool,
     index: Mutex<Lookup>,
+    unreadable: Unreadable,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,8 @@ impl Segment {
         let file = write_atomically(&**disk, dir, &name, &[&header.to_bytes(), preamble])
             .map_err(io_error("write", &path))?;
         let index = Mutex::new(Lookup::Known(Index::default()));
-        Ok((Segment { disk: Arc::clone(disk), path, header, is_whole: true, index }, file))
+        let (disk, unreadable) = (Arc::clone(disk), Unreadable::default());
+        Ok((Segment { disk, path, header, is_whole: true, index, unreadable }, file))
     }
 
     /// Looks at an existing file; its records are not read yet. A header that cannot be read is replaced by
@@ -83,9 +86,9 @@ impl Segment {
             }
             (Err(reason), _) => return Err(damaged(&path, 0, reason)),
         };
-        let disk = Arc::clone(disk);
+        let (disk, index) = (Arc::clone(disk), Mutex::new(Lookup::Unknown));
         let is_whole = damage.is_none();
-        let segment = Segment { disk, path, header, is_whole, index: Mutex::new(Lookup::Unknown) };
+        let segment = Segment { disk, path, header, is_whole, index, unreadable: Unreadable::default() };
         Ok((segment, damage))
     }
 
@@ -98,8 +101,11 @@ impl Segment {
         self.header.first
     }
 
+    /// For reading alone: what the disk does not give any more is zeros.
     pub(crate) fn reader(&self) -> std::io::Result<Arc<dyn DiskFile>> {
-        self.disk.open(&self.path, false)
+        let file = self.disk.open(&self.path, false)?;
+        let (path, unreadable) = (self.path.clone(), Arc::clone(&self.unreadable));
+        Ok(Arc::new(Readable { file, path, unreadable }))
     }
 
     pub(crate) fn writer(&self) -> Result<Arc<dyn DiskFile>, JournalError> {

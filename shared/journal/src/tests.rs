@@ -1,5 +1,6 @@
 //! The journal on real files. Each test has a folder of its own.
 
+mod bad_disk;
 mod corpus;
 mod cycles;
 mod damage;
@@ -9,6 +10,7 @@ mod reading;
 mod space;
 mod syncing;
 mod torn;
+mod unreadable;
 
 use crate::*;
 use gapless_model::{Position, UnixMillis};

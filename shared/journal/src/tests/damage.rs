@@ -187,3 +187,26 @@ fn leftovers_of_an_unfinished_roll_are_removed() {
     assert_eq!(read_all(&reopen(dir.path()).journal).unwrap(), expected());
     assert!(!leftover.exists());
 }
+
+#[test]
+fn a_flipped_bit_in_a_side_file_is_refused_and_one_without_checksum_is_still_read() {
+    let dir = small_journal();
+    reopen(dir.path()).journal.acknowledge("archive", Position(2), NOW).unwrap();
+    for name in ["journal.json", "followers.json"] {
+        let whole = std::fs::read(dir.path().join(name)).unwrap();
+        for (at, bit) in (0..whole.len()).flat_map(|at| [(at, 0), (at, 3)]) {
+            let damaged = copy(dir.path());
+            flip(&damaged.path().join(name), at, bit);
+            let error = open(options(damaged.path()), NOW).unwrap_err();
+            let is_named = matches!(&error, JournalError::Damaged { file, .. } if file.ends_with(name));
+            assert!(is_named, "{name} byte {at} bit {bit}: {error}");
+        }
+        let text = String::from_utf8(whole).unwrap();
+        let (text, checksum) = text.trim_end().rsplit_once('\n').unwrap();
+        assert!(checksum.starts_with("crc32c "), "{checksum}");
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let opened = reopen(dir.path());
+    assert_eq!(opened.journal.latest(), Position(6));
+    assert_eq!(opened.journal.followers()[0].acknowledged, Position(2));
+}

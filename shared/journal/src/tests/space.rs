@@ -1,9 +1,12 @@
 //! A full disk. The limit on file sizes stands in for it: the system answers with a short write first and
 //! with an error then, as a disk does. It holds for a whole process, so the test runs itself again in one.
 
+use super::bad_disk::BadDisk;
 use super::*;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 const CHILD: &str = "GAPLESS_JOURNAL_SPACE_TEST";
 
@@ -52,4 +55,39 @@ fn fill_and_go_on() {
     drop(opened);
     let expected: Vec<_> = (1..=14).map(|at| record(at, 30)).collect();
     assert_eq!(read_all(&reopen(dir.path()).journal).unwrap(), expected);
+}
+
+#[test]
+fn a_journal_on_a_full_disk_opens_for_reading_and_is_written_again_when_there_is_room() {
+    for is_closed in [false, true] {
+        let dir = folder();
+        let mut opened = reopen(dir.path());
+        let epoch = opened.journal.epoch();
+        append_some(&mut opened.appender, 3);
+        if is_closed {
+            opened.appender.close().unwrap();
+        } else {
+            drop(opened.appender);
+        }
+        drop(opened.journal);
+
+        let disk = Arc::new(BadDisk::default());
+        disk.is_full.store(true, Ordering::Relaxed);
+        for _ in 0..2 {
+            let mut opened = open(Options { disk: disk.clone(), ..options(dir.path()) }, NOW).unwrap();
+            assert_eq!(read_all(&opened.journal).unwrap().len(), 3);
+            let refused = opened.appender.append(&[record(4, 30)]).unwrap_err();
+            assert!(matches!(refused, JournalError::NoSpace { .. }), "{refused}");
+            assert!(matches!(opened.appender.probe(), Err(JournalError::NoSpace { .. })));
+            assert_eq!(opened.journal.latest(), Position(3));
+        }
+        let mut opened = open(Options { disk: disk.clone(), ..options(dir.path()) }, NOW).unwrap();
+        disk.is_full.store(false, Ordering::Relaxed);
+        opened.appender.probe().unwrap();
+        append_some(&mut opened.appender, 1);
+        drop(opened);
+        let opened = reopen(dir.path());
+        assert_eq!((opened.journal.latest(), opened.journal.epoch()), (Position(4), epoch));
+        assert_eq!(read_all(&opened.journal).unwrap().len(), 4);
+    }
 }
