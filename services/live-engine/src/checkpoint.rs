@@ -11,11 +11,10 @@
 mod restore;
 
 use crate::engine::Engine;
+use crate::outbox::FrozenLane;
 use crate::state::StreamState;
 use gapless_model::{Epoch, Position, Seq, Watermark};
-use gapless_wire::{
-    Bytes, CheckpointLane, CheckpointPart, CheckpointStream, CheckpointTarget, Message, encode_message,
-};
+use gapless_wire::{Bytes, CheckpointPart, CheckpointStream, CheckpointTarget, Message, encode_message};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,7 +37,7 @@ pub struct Frozen {
     position: Position,
     streams: Vec<FrozenStream>,
     /// Lanes, long ones in several pieces.
-    lanes: Vec<CheckpointLane>,
+    lanes: Vec<FrozenLane>,
     parts: Vec<Plan>,
 }
 
@@ -70,7 +69,8 @@ impl Engine {
             state,
         });
         let streams: Vec<FrozenStream> = streams.collect();
-        let lanes: Vec<CheckpointLane> = self.outbox.freeze().into_iter().flat_map(pieces).collect();
+        let mut lanes = Vec::new();
+        self.outbox.freeze().for_each(|lane| cut(lane, &mut lanes));
         let parts = plan(&streams, &lanes);
         Some(Frozen { epoch: self.state.epoch(), position: self.state.position(), streams, lanes, parts })
     }
@@ -101,6 +101,7 @@ impl Frozen {
     pub fn part(&self, part: u32) -> Option<Bytes> {
         let plan = self.parts.get(part as usize)?;
         let streams = self.streams.get(plan.streams.clone())?.iter().map(|stream| self.stream(stream));
+        let lanes = self.lanes.get(plan.lanes.clone())?;
         let message = CheckpointPart {
             partition: 0,
             epoch: self.epoch,
@@ -108,7 +109,7 @@ impl Frozen {
             part,
             parts: self.parts(),
             streams: streams.collect(),
-            lanes: self.lanes.get(plan.lanes.clone())?.to_vec(),
+            lanes: lanes.iter().map(FrozenLane::to_message).collect(),
         };
         Some(encode_message(&Message::CheckpointPart(message), ""))
     }
@@ -134,30 +135,28 @@ impl Frozen {
 }
 
 /// Cuts a long lane into pieces that fit a part each.
-fn pieces(lane: CheckpointLane) -> Vec<CheckpointLane> {
-    let mut pieces = Vec::new();
-    let CheckpointLane { key, seen, pending } = lane;
+fn cut(lane: FrozenLane, pieces: &mut Vec<FrozenLane>) {
+    let FrozenLane { key, seen, pending } = lane;
     let (mut piece, mut bytes) = (Vec::new(), 0);
     for closed in pending {
         let more = closed.candles.len() * PENDING_CANDLE_BYTES;
         if bytes + more > PART_BYTES && !piece.is_empty() {
             let pending = std::mem::take(&mut piece);
-            pieces.push(CheckpointLane { key: key.clone(), seen, pending });
+            pieces.push(FrozenLane { key: Arc::clone(&key), seen, pending });
             bytes = 0;
         }
         bytes += more;
         piece.push(closed);
     }
-    pieces.push(CheckpointLane { key, seen, pending: piece });
-    pieces
+    pieces.push(FrozenLane { key, seen, pending: piece });
 }
 
 /// Fills one part after the other: first the streams, then the lanes.
-fn plan(streams: &[FrozenStream], lanes: &[CheckpointLane]) -> Vec<Plan> {
+fn plan(streams: &[FrozenStream], lanes: &[FrozenLane]) -> Vec<Plan> {
     let of_stream = |stream: &FrozenStream| {
         STREAM_BYTES + stream.state.window.encoded_bytes() + stream.targets.len() * TARGET_BYTES
     };
-    let of_lane = |lane: &CheckpointLane| {
+    let of_lane = |lane: &FrozenLane| {
         let candles: usize = lane.pending.iter().map(|closed| closed.candles.len()).sum();
         STREAM_BYTES + candles * PENDING_CANDLE_BYTES
     };

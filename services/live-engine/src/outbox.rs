@@ -19,7 +19,8 @@ mod restore;
 use crate::derive::Closed;
 use gapless_model::{Batch, MonoTime, Position, StreamKey};
 use lane::{Lane, Pending, Stage};
-use std::collections::{BTreeSet, HashMap};
+pub(crate) use restore::FrozenLane;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// The name under which the engine of partition 0 sends.
@@ -96,7 +97,8 @@ pub enum Outcome {
 /// All derived streams' queues.
 #[derive(Debug)]
 pub struct Outbox {
-    lanes: HashMap<StreamKey, Lane>,
+    /// In the order of their streams, as a checkpoint has them: sorting them for each one takes long.
+    lanes: BTreeMap<StreamKey, Lane>,
     /// Lanes that may have something to send.
     ready: BTreeSet<StreamKey>,
     /// Lanes with a deadline.
@@ -116,7 +118,7 @@ impl Outbox {
     pub(crate) fn new(before: Option<&Outbox>) -> Outbox {
         Outbox {
             next_id: before.map_or(0, |before| before.next_id),
-            lanes: HashMap::new(),
+            lanes: BTreeMap::new(),
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
             flights: HashMap::new(),
@@ -148,7 +150,7 @@ impl Outbox {
 
     /// A record closed bars.
     pub(crate) fn push(&mut self, position: Position, closed: Closed) {
-        let lane = self.lanes.entry(closed.key.clone()).or_insert_with(Lane::new);
+        let lane = self.lanes.entry(closed.key.clone()).or_insert_with(|| Lane::new(&closed.key));
         if position.0 <= lane.seen {
             return;
         }
@@ -159,7 +161,7 @@ impl Outbox {
 
     /// The journal shows a record of the engine's own; how many rows that settles.
     pub(crate) fn seen(&mut self, key: &StreamKey, producer_sequence: u64) -> u64 {
-        let lane = self.lanes.entry(key.clone()).or_insert_with(Lane::new);
+        let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane::new(key));
         if let Stage::InFlight { id, position, deadline } = lane.stage
             && position.0 <= producer_sequence
         {

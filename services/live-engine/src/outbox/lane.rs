@@ -2,9 +2,10 @@
 
 use super::{RETRY_FIRST, RETRY_MAX, Send};
 use crate::derive::Closed;
-use gapless_model::{Batch, Flags, MonoTime, Position, Rows};
+use gapless_model::{Batch, Flags, MonoTime, Position, Rows, StreamKey};
 use gapless_planted::{Bug, on};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub(super) struct Settled {
 
 #[derive(Debug)]
 pub(super) struct Lane {
+    /// Whose queue it is; shared with checkpoints.
+    pub(super) key: Arc<StreamKey>,
     /// What the journal does not show yet; the first `acked` are acknowledged.
     pub(super) queue: VecDeque<Pending>,
     pub(super) acked: usize,
@@ -50,8 +53,9 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new() -> Lane {
+    pub(super) fn new(key: &StreamKey) -> Lane {
         Lane {
+            key: Arc::new(key.clone()),
             queue: VecDeque::new(),
             acked: 0,
             seen: 0,
