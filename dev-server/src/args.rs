@@ -51,6 +51,9 @@ pub struct Args {
     /// Where to bind the live feed [default: tcp://127.0.0.1:5556]
     #[arg(long, value_name = "ENDPOINT")]
     pub live: Option<String>,
+    /// Where to serve the control panel and the HTTP API, or "off" [default: 127.0.0.1:8090]
+    #[arg(long, value_name = "ADDRESS")]
+    pub panel: Option<String>,
     /// Where to bind requests [default: tcp://127.0.0.1:5557]
     #[arg(long, value_name = "ENDPOINT")]
     pub backfill: Option<String>,
@@ -84,6 +87,7 @@ impl Arguments for Args {
             ("source.table", text(&self.table)),
             ("live", text(&self.live)),
             ("backfill", text(&self.backfill)),
+            ("panel", text(&self.panel)),
         ])
     }
 }

@@ -19,6 +19,8 @@ pub struct Config {
     pub live: String,
     /// Where to bind requests.
     pub backfill: String,
+    /// Where to serve the control panel and the HTTP API (port 0: any free one), or "off".
+    pub panel: String,
     /// Name of a built-in scenario, or a file of one that ends with `.toml`.
     pub scenario: String,
     /// How long to run; 0: until it is stopped. When it is over a report is printed.
@@ -71,6 +73,7 @@ impl Default for Config {
         Config {
             live: "tcp://127.0.0.1:5556".into(),
             backfill: "tcp://127.0.0.1:5557".into(),
+            panel: "127.0.0.1:8090".into(),
             scenario: "steady".into(),
             duration: HumanDuration::default(),
             report: ReportForm::Table,
@@ -89,7 +92,12 @@ impl Default for Config {
 impl Config {
     /// The default configuration on addresses that the system chooses.
     pub fn on_any_port() -> Config {
-        Config { live: "tcp://127.0.0.1:*".into(), backfill: "tcp://127.0.0.1:*".into(), ..Config::default() }
+        Config {
+            live: "tcp://127.0.0.1:*".into(),
+            backfill: "tcp://127.0.0.1:*".into(),
+            panel: "127.0.0.1:0".into(),
+            ..Config::default()
+        }
     }
 
     /// The scenario with what is configured over it.
@@ -144,6 +152,10 @@ impl Validate for Config {
             if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
                 return Err(Invalid::new(key, format!("{} is not a file that can be read", path.display())));
             }
+        }
+        if self.panel != "off" {
+            let refused = |_| Invalid::new("panel", "write an address such as 127.0.0.1:8090, or off");
+            self.panel.parse::<std::net::SocketAddr>().map_err(refused)?;
         }
         if self.source.path.is_none() && !self.source.table.is_empty() {
             return Err(Invalid::new("source.table", "name its DuckDB file as source.path"));

@@ -48,6 +48,16 @@ pub enum Error {
     /// It went down, because a socket failed; the log says why.
     #[error("the dev server went down")]
     Ended,
+    /// The panel's address cannot be bound.
+    #[error(
+        "the panel cannot listen on {address}: {source}; choose another with --panel ADDRESS, or --panel off"
+    )]
+    Panel {
+        /// Which one.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The system has no thread for it.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

@@ -3,9 +3,10 @@
 use crate::faults::{LiveFaults, ReplyFaults};
 use crate::scenario::StreamSetup;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A command and whom it is for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Topic of the stream, or the beginning of topics that ends with `*`; absent: all streams.
@@ -25,7 +26,7 @@ impl Order {
 
 /// What the server is asked to do. Those after [`Command::Remove`] are about the whole server, whatever the
 /// order's stream is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// Rows are made (again).
@@ -125,7 +126,7 @@ pub enum Command {
 }
 
 /// What a restart does to the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EpochChange {
     /// The same: nothing was lost.
@@ -143,7 +144,7 @@ pub enum EpochChange {
 }
 
 /// Where sequences go on in a new epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sequences {
     /// After the last row that was kept.

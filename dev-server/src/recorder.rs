@@ -27,7 +27,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn record(&mut self, topic: &str, batch: &Batch) {
+    /// Adds the rows of a batch.
+    pub fn record(&mut self, topic: &str, batch: &Batch) {
         if self.rows + batch.rows.len() > MAX_ROWS {
             self.overflowed = true;
             return;

@@ -9,6 +9,7 @@ use gapless_model::{Kind, StreamKey};
 use gapless_service_kit::HumanDuration;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use utoipa::ToSchema;
 
 /// Streams of one server at most: each has its heartbeat and its place in the panel.
 pub(crate) const MAX_STREAMS: usize = 10_000;
@@ -66,7 +67,7 @@ pub enum Expectation {
 }
 
 /// Streams of one source that are alike.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StreamSetup {
     /// `candles` or `metrics`.
@@ -135,6 +136,16 @@ fn default_streams() -> Vec<StreamSetup> {
     vec![StreamSetup::default()]
 }
 
+impl std::fmt::Display for Expectation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Expectation::Truncated => "truncation",
+            Expectation::Rewind => "rewind",
+            Expectation::Reset => "reset",
+        })
+    }
+}
+
 impl TimedOrder {
     /// The order without its time.
     pub fn order(&self) -> Order {
@@ -199,20 +210,28 @@ impl Scenario {
     /// # Errors
     /// [`Error::Scenario`] names the scenario, the key and the place.
     pub fn find(name: &str) -> Result<Scenario, Error> {
-        if let Some((name, text)) = embedded::ALL.iter().find(|(known, _)| *known == name) {
-            return Scenario::parse(name, text);
-        }
         if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
-            let known: Vec<&str> = Scenario::names().collect();
-            let reason =
-                format!("there is none: use a file that ends with .toml, or one of {}", known.join(", "));
-            return Err(Error::Scenario { name: name.into(), reason });
+            return Scenario::built_in(name);
         }
         let unreadable =
             |error| Error::Scenario { name: name.into(), reason: format!("cannot be read: {error}") };
         let text = std::fs::read_to_string(name).map_err(unreadable)?;
         let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
         Scenario::parse(&stem, &text)
+    }
+
+    /// The built-in scenario of that name.
+    ///
+    /// # Errors
+    /// [`Error::Scenario`] when there is none.
+    pub fn built_in(name: &str) -> Result<Scenario, Error> {
+        if let Some((name, text)) = embedded::ALL.iter().find(|(known, _)| *known == name) {
+            return Scenario::parse(name, text);
+        }
+        let known: Vec<&str> = Scenario::names().collect();
+        let reason =
+            format!("there is none: use a file that ends with .toml, or one of {}", known.join(", "));
+        Err(Error::Scenario { name: name.into(), reason })
     }
 
     /// A scenario from its text.

@@ -11,15 +11,17 @@ use crate::upstream::Upstream;
 use crate::view::View;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use gapless_transport::Context;
+use serde::Serialize;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
+use utoipa::ToSchema;
 
 /// Asks that wait for the server's thread, which takes them at once.
 const ASKS: usize = 64;
 
 /// Where a dev server is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Endpoints {
     /// The live feed.
     pub live: String,
@@ -47,6 +49,7 @@ impl DevServer {
         let recordings = config.recordings()?;
         let universe = Arc::new(config.universe()?);
         let started = Instant::now();
+        let given = recordings.clone();
         let upstream = Upstream::new(scenario, recordings, config.record, mono(started), wall())?;
         let context = Context::new();
         let sockets = Sockets::bind(&context, &config.live.parse()?, &config.backfill.parse()?)?;
@@ -54,7 +57,16 @@ impl DevServer {
         let endpoints = Endpoints { live: addresses.0.to_string(), requests: addresses.1.to_string() };
         let (asks, asked) = bounded(ASKS);
         let (alive, ended) = bounded(0);
-        let shell = Shell { context, addresses, sockets: Some(sockets), upstream, asks: asked, started };
+        let shell = Shell {
+            context,
+            addresses,
+            sockets: Some(sockets),
+            upstream,
+            asks: asked,
+            started,
+            recordings: given,
+            record: config.record,
+        };
         let thread = std::thread::Builder::new()
             .name("dev-server".into())
             .spawn(move || {
@@ -105,6 +117,14 @@ impl DevServer {
     /// [`Error::Ended`] when the server went down.
     pub fn scenario(&self) -> Result<Scenario, Error> {
         self.ask(Ask::Scenario)
+    }
+
+    /// Begins another scenario with a new history, as a server does that lost everything.
+    ///
+    /// # Errors
+    /// [`Error::Order`] when its streams cannot be set up; [`Error::Ended`] when the server went down.
+    pub fn load(&self, scenario: Scenario) -> Result<(), Error> {
+        Ok(self.ask(|to| Ask::Load(Box::new(scenario), to))??)
     }
 
     /// Disconnected when the server went down by itself, because a socket failed.

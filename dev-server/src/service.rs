@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::http::Panel;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::server::{DevServer, Endpoints};
@@ -24,7 +25,12 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let _guard = shutdown.guard("dev-server");
     let server = DevServer::start(&config)?;
     let started = Instant::now();
-    ready(Bound { endpoints: server.endpoints().clone() });
+    let panel = match config.panel.as_str() {
+        "off" => None,
+        address => Some(Panel::start(address, server.clone())?),
+    };
+    let address = panel.as_ref().map(|panel| format!("http://{}", panel.address()));
+    ready(Bound { endpoints: server.endpoints().clone(), panel: address });
     wait(&config, &server, &shutdown);
     if server.ended().try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected) {
         return Err(Error::Ended);
@@ -55,12 +61,15 @@ fn wait(config: &Config, server: &DevServer, shutdown: &Shutdown) {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bound {
     endpoints: Endpoints,
+    panel: Option<String>,
 }
 
 impl Bound {
     /// Pairs of socket name and address, as the ready file has them.
-    pub fn addresses(&self) -> [(&'static str, String); 2] {
-        [("live", self.endpoints.live.clone()), ("requests", self.endpoints.requests.clone())]
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
+        let Endpoints { live, requests } = self.endpoints.clone();
+        let panel = self.panel.clone().map(|panel| ("panel", panel));
+        [("live", live), ("requests", requests)].into_iter().chain(panel).collect()
     }
 }
 

@@ -1,13 +1,13 @@
 //! The loop that moves messages between the sockets and the pure [`Upstream`], and keeps time.
 
 use crate::error::Error;
-use crate::order::{Order, OrderError};
+use crate::order::{Command, Order, OrderError};
 use crate::recorder::Recorder;
 use crate::scenario::Scenario;
 use crate::upstream::{Output, Upstream};
 use crate::view::View;
 use crossbeam_channel::{Receiver, Sender, never, select};
-use gapless_model::{MonoTime, UnixMillis};
+use gapless_model::{Candle, MonoTime, StreamKey, UnixMillis};
 use gapless_transport::{
     Context, Endpoint, Hooks, PeerId, Publisher, PublisherSettings, Request, RouterServer, RouterSettings,
     TransportError,
@@ -15,6 +15,7 @@ use gapless_transport::{
 use gapless_wire::{
     ErrorCode, ErrorResponse, MAX_REQUEST_BYTES, Message, encode_message, peek_correlation_id,
 };
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The longest sleep, so that a stop is noticed soon.
@@ -32,6 +33,8 @@ pub(crate) enum Ask {
     View(Sender<View>),
     /// Hand over what was recorded so far.
     Recorder(Sender<Recorder>),
+    /// Begin another scenario.
+    Load(Box<Scenario>, Sender<Result<(), OrderError>>),
     /// The scenario as it stands.
     Scenario(Sender<Scenario>),
 }
@@ -77,6 +80,9 @@ pub(crate) struct Shell {
     pub(crate) upstream: Upstream<PeerId>,
     pub(crate) asks: Receiver<Ask>,
     pub(crate) started: Instant,
+    /// As configured, for a scenario that is loaded later.
+    pub(crate) recordings: BTreeMap<StreamKey, Vec<Candle>>,
+    pub(crate) record: bool,
 }
 
 impl Shell {
@@ -120,8 +126,16 @@ impl Shell {
             Ask::Order(order, to) => drop(to.send(self.upstream.handle_order(&order, now, wall()))),
             Ask::View(to) => drop(to.send(self.upstream.view(now))),
             Ask::Recorder(to) => drop(to.send(self.upstream.recorder().cloned().unwrap_or_default())),
+            Ask::Load(scenario, to) => drop(to.send(self.load(*scenario))),
             Ask::Scenario(to) => drop(to.send(self.upstream.as_scenario())),
         }
+    }
+
+    /// The sockets are closed and opened once, so that nobody waits for an answer of before.
+    fn load(&mut self, scenario: Scenario) -> Result<(), OrderError> {
+        let now = mono(self.started);
+        self.upstream = Upstream::new(scenario, self.recordings.clone(), self.record, now, wall())?;
+        self.upstream.handle_order(&Order { stream: None, command: Command::Disconnect }, now, wall())
     }
 
     fn carry_out(&mut self) -> Result<(), Error> {

@@ -3,9 +3,10 @@
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use utoipa::ToSchema;
 
 /// One symbol of a universe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Listing {
     /// Words by which lists are filtered, as the owner of the table writes them.
     #[serde(default)]

@@ -3,9 +3,10 @@
 use crate::faults::{LiveFaults, ReplyFaults};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// The server at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct View {
     /// Name of the scenario.
     pub scenario: String,
@@ -26,7 +27,7 @@ pub struct View {
 }
 
 /// One stream.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StreamView {
     /// Its topic.
     pub topic: String,
@@ -65,7 +66,7 @@ pub struct StreamView {
 }
 
 /// One batch as it went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StripCell {
     /// Sequence of its first row.
     pub start: u64,
@@ -77,7 +78,7 @@ pub struct StripCell {
 }
 
 /// What was asked and answered.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct ReplyCounts {
     /// Requests that came.
     pub requests: u64,

@@ -5,7 +5,16 @@ use serde_json::Value;
 use std::process::{Command, Output};
 
 fn program(arguments: &[&str]) -> Output {
-    let any_port = ["--live", "tcp://127.0.0.1:*", "--backfill", "tcp://127.0.0.1:*", "--admin", "off"];
+    let any_port = [
+        "--live",
+        "tcp://127.0.0.1:*",
+        "--backfill",
+        "tcp://127.0.0.1:*",
+        "--admin",
+        "off",
+        "--panel",
+        "off",
+    ];
     Command::new(env!("CARGO_BIN_EXE_gapless-dev-server")).args(any_port).args(arguments).output().unwrap()
 }
 
@@ -54,7 +63,7 @@ fn an_address_that_is_taken_ends_with_1() {
     let address = format!("tcp://{}", taken.local_addr().unwrap());
     let mut command = Command::new(env!("CARGO_BIN_EXE_gapless-dev-server"));
     let output = command
-        .args(["--admin", "off", "--backfill", "tcp://127.0.0.1:*", "--live", &address])
+        .args(["--admin", "off", "--panel", "off", "--backfill", "tcp://127.0.0.1:*", "--live", &address])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));

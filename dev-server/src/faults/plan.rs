@@ -1,6 +1,7 @@
 //! The plan: how often which fault happens. Everything is off by default.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The most batches that wait to be sent in another order.
 pub(crate) const MAX_REORDER_WINDOW: u32 = 1000;
@@ -19,7 +20,7 @@ pub struct FaultPlan {
 
 /// Faults of live batches. Percentages are of batches, 0 to 100; a batch suffers the first fault that hits it
 /// in this order, and can be delayed besides.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LiveFaults {
     /// Withheld.
@@ -47,7 +48,7 @@ pub struct LiveFaults {
 
 /// Faults of replies. Percentages are of replies, 0 to 100; a reply suffers the first fault that hits it in
 /// this order, and can be slow besides.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplyFaults {
     /// Never sent.
