@@ -9,7 +9,7 @@ BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gaple
 DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit dev-server tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test crash soak lint fmt gen sim wasm fuzz fuzz-all install clean-cache
+.PHONY: help setup build demo test crash soak probe lint fmt gen sim wasm fuzz fuzz-all install clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ test: ## everything that must hold: format, lints, all kinds of tests, and a min
 crash: setup ## kill, stop and starve the real services, then compare every row: make crash SECONDS=60 SEED=7
 	cargo build --workspace --bins --locked
 	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-crash --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+probe: setup ## the client against an upstream that misbehaves in every way: make probe SCENARIO=lossy,trimmed
+	@cargo build --locked -p gapless-cli
+	@$(CACHE)/target/debug/gapless probe --scenario $(or $(SCENARIO),all) $(ARGS)
 
 soak: setup ## what grows under a steady load with clients that come and go: make soak SECONDS=600
 	cargo build --workspace --bins --locked

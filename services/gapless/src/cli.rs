@@ -1,6 +1,8 @@
 //! The command line itself.
 
-use crate::commands::{act, completions, demo, export, replay, send, status, streams, tail, up, verify};
+use crate::commands::{
+    act, completions, demo, export, probe, replay, send, status, streams, tail, up, verify,
+};
 use crate::connect::Global;
 use crate::exit::Outcome;
 use anyhow::Result;
@@ -40,6 +42,8 @@ enum Command {
     Export(export::Args),
     /// Prove that journal, archive, live feed and an application, or an artifact, hold the same rows
     Verify(verify::Args),
+    /// Judge a client against an upstream that misbehaves: this program's own, or another program's output
+    Probe(probe::Args),
     /// Have a checkpoint of the live engine written now
     Checkpoint(act::Args),
     /// Have everything that waits written into the artifacts now
@@ -54,7 +58,8 @@ impl Cli {
         let Cli { global, command } = self;
         let default_level = match &command {
             Command::Up(_) => "info",
-            Command::Demo(_) => "error",
+            // What a bad upstream does is what they are about.
+            Command::Demo(_) | Command::Probe(_) => "error",
             _ => "warn",
         };
         global.init_logs(default_level)?;
@@ -68,6 +73,7 @@ impl Cli {
             Command::Status(args) => status::run(&global, args),
             Command::Export(args) => export::run(&global, args),
             Command::Verify(args) => verify::run(&global, args),
+            Command::Probe(args) => probe::run(&global, args),
             Command::Checkpoint(args) => act::run(&global, act::What::Checkpoint, args),
             Command::Flush(args) => act::run(&global, act::What::Flush, args),
             Command::Completions(args) => completions::run(args),

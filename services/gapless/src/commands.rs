@@ -4,6 +4,7 @@ pub(crate) mod act;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod export;
+pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod status;
