@@ -268,6 +268,7 @@ impl Intake {
         match event {
             JournalEvent::Watermark { epoch, .. } => {
                 self.journal_epoch = epoch;
+                self.drop_view_before(epoch);
                 self.want_view();
             }
             JournalEvent::Streams(status) => self.handle_streams(status),
@@ -302,7 +303,10 @@ impl Intake {
             return;
         }
         match event {
-            JournalEvent::Record { record, batch, .. } => self.take(record, batch),
+            JournalEvent::Record { record, batch, epoch, .. } => {
+                self.drop_view_before(epoch);
+                self.take(record, batch);
+            }
             JournalEvent::Event(Event::Truncated { range, .. }) => self.handle_truncated(range),
             JournalEvent::Event(Event::CaughtUp { at }) => self.handle_caught_up(at),
             JournalEvent::Event(_) | JournalEvent::Watermark { .. } | JournalEvent::Streams(_) => {}

@@ -37,6 +37,12 @@ impl Intake {
         }
     }
 
+    /// The journal is followed in `epoch` now. A view of another one speaks of records that need not be those
+    /// at its positions any more, also when nothing was lost of what was read here.
+    pub(super) fn drop_view_before(&mut self, epoch: Epoch) {
+        self.view = self.view.take().filter(|view| view.epoch == epoch);
+    }
+
     /// A view speaks of rows up to its position: what of them is not here by then will not come.
     pub(super) fn take_view_in_turn(&mut self) {
         let is_early = |view: &JournalStatusResponse| view.latest > self.taken && !on(Bug::ViewTakenEarly);

@@ -323,6 +323,25 @@ fn a_view_is_taken_over_once_all_that_it_speaks_of_is_stored() {
 }
 
 #[test]
+fn a_view_of_an_epoch_that_is_over_is_not_taken_over() {
+    let mut rig = Rig::at(10, 7);
+    rig.tell(watermark(7));
+    rig.event(Event::CaughtUp { at: Seq(10) });
+    rig.tell(streams(7, 12, &[(A, 106)]));
+    rig.record(11, batch(&key(A), 9, 101, 101));
+    rig.record(12, batch(&key(A), 9, 102, 102));
+    rig.pass(EVERY);
+    let told = rig.told();
+    assert_eq!(committed(&told), [11, 12]);
+    let took_view = |told: &[Output]| told.iter().any(|o| matches!(o, Output::Write(Write::TakeView { .. })));
+    assert!(!took_view(&told), "rows 103 to 106 are of records that were lost before they were read");
+    rig.tell(watermark(9));
+    assert_eq!(rig.told(), [Output::RequestStreams]);
+    rig.tell(streams(9, 12, &[(A, 102)]));
+    assert!(took_view(&rig.told()));
+}
+
+#[test]
 fn a_journal_that_retired_everything_still_tells_of_its_streams() {
     let mut rig = Rig::new();
     rig.tell(watermark(7));
