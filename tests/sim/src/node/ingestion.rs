@@ -274,6 +274,7 @@ impl IngestionNode {
     }
 
     fn tidy(&mut self, io: &mut Io<'_>) {
+        let before = self.journal.status().earliest;
         match self.journal.retire(io.wall) {
             Ok(retired) => {
                 if retired.segments > 0 {
@@ -285,7 +286,15 @@ impl IngestionNode {
                     io.note("keeps records for a follower", 0, 0);
                 }
             }
-            Err(error) => io.say(|| format!("cannot tidy: {error}")),
+            Err(error) => {
+                io.say(|| format!("cannot tidy: {error}"));
+                // Segments went before it failed, which is only known by looking.
+                let earliest = self.journal.status().earliest;
+                if earliest > before {
+                    self.check_pinned(Position(earliest.0 - 1), io);
+                    io.truth.retired_before(earliest);
+                }
+            }
         }
     }
 }
