@@ -6,7 +6,7 @@ use crate::report::Board;
 use crate::store::{Cursor, CursorStore};
 use crate::{Client, Endpoints, Error, EventStream, From, Subscription};
 use gapless_follow::{Select, StreamBegin, StreamFollower, StreamSettings};
-use gapless_model::{StreamKey, UnixNanos};
+use gapless_model::{Digest, Epoch, StreamKey, UnixNanos};
 use gapless_protocol::Begin;
 use gapless_transport::Context;
 use std::collections::BTreeSet;
@@ -130,6 +130,7 @@ impl SubscriptionBuilder {
         };
         let mut ledger = Ledger::new(self.store.take(), self.mode);
         let cursors = ledger.load()?;
+        let anchors = ledger.anchors(&cursors)?;
         ledger.resume(&cursors);
         let settings = StreamSettings {
             context: Some(self.context.clone()),
@@ -138,7 +139,8 @@ impl SubscriptionBuilder {
             ..StreamSettings::new(&self.endpoints.live, &self.endpoints.backfill, select)
         };
         let from = self.from;
-        let follower = StreamFollower::start(settings, Box::new(move |key| begin(from, cursors.get(key))))?;
+        let begin = move |key: &StreamKey| begin(from, cursors.get(key), anchors.get(key));
+        let follower = StreamFollower::start(settings, Box::new(begin))?;
         let board = Board::default();
         let feed = Feed::new(follower, board.clone(), &self.context, &self.endpoints.state, goals)?;
         Ok((feed, ledger, board))
@@ -181,8 +183,11 @@ impl SubscriptionBuilder {
     }
 }
 
-fn begin(from: From, cursor: Option<&Cursor>) -> StreamBegin {
+fn begin(from: From, cursor: Option<&Cursor>, row: Option<&Digest>) -> StreamBegin {
     match (cursor, from) {
+        (Some(Cursor { epoch: Epoch::UNSTATED, applied }), _) if let Some(digest) = row => {
+            StreamBegin::After { applied: *applied, digest: *digest }
+        }
         (Some(Cursor { epoch, applied }), _) => {
             StreamBegin::Log(Begin::Cursor { epoch: *epoch, applied: *applied })
         }

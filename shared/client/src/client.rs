@@ -116,14 +116,23 @@ impl Client {
         }
     }
 
-    /// How far one stream is; `None` when backfill does not know it.
+    /// How far one stream is; `None` when backfill does not know it. A server of version 1 is asked in its own words:
+    /// it states no epoch and no earliest row.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when backfill does not answer.
     pub fn stream(&self, key: &StreamKey) -> Result<Option<StreamStatus>, Error> {
         let mut asker = self.asker(Service::Backfill)?;
-        match asker.ask(&Message::StreamStatusRequest(key.clone()), self.patience) {
-            Ok(Message::StreamStatusResponse(status)) => Ok(Some(status)),
+        let mut answer = asker.ask(&Message::StreamStatusRequest(key.clone()), self.patience);
+        if let Err(Error::Refused { error, .. }) = &answer
+            && matches!(error.code, ErrorCode::VERSION | ErrorCode::MALFORMED)
+        {
+            answer = asker.ask(&Message::GetCursorRequest(key.clone()), self.patience);
+        }
+        match answer {
+            Ok(Message::StreamStatusResponse(status) | Message::GetCursorResponse(status)) => {
+                Ok(Some(status))
+            }
             Ok(other) => Err(asker.unexpected(&other)),
             Err(Error::Refused { error, .. }) if error.code == ErrorCode::UNKNOWN_STREAM => Ok(None),
             Err(error) => Err(error),

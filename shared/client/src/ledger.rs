@@ -6,7 +6,7 @@
 
 use crate::store::{Cursor, CursorStore};
 use crate::{Error, Event};
-use gapless_model::{Rows, Seq, StreamKey};
+use gapless_model::{Digest, Rows, Seq, StreamKey};
 use gapless_planted::{Bug, on};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -44,6 +44,25 @@ impl Ledger {
     pub fn load(&mut self) -> Result<HashMap<StreamKey, Cursor>, Error> {
         let Some(store) = &mut self.store else { return Ok(HashMap::new()) };
         Ok(store.cursors().map_err(Error::Store)?.into_iter().collect())
+    }
+
+    /// The stored row at each cursor without an epoch, where the store has it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn anchors(
+        &mut self,
+        cursors: &HashMap<StreamKey, Cursor>,
+    ) -> Result<HashMap<StreamKey, Digest>, Error> {
+        let Some(store) = &mut self.store else { return Ok(HashMap::new()) };
+        let mut anchors = HashMap::new();
+        for (key, cursor) in cursors {
+            if !cursor.epoch.is_stated() && cursor.applied != Seq::NONE {
+                let digest = store.row_digest(key, cursor.applied).map_err(Error::Store)?;
+                anchors.extend(digest.map(|digest| (key.clone(), digest)));
+            }
+        }
+        Ok(anchors)
     }
 
     /// A stream resumes at a stored cursor.

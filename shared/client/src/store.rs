@@ -11,7 +11,7 @@ pub use self::duck::{DEFAULT_COMMIT_EVERY, DEFAULT_COMMIT_ROWS, DuckSettings, Du
 mod duck;
 
 use crate::{BoxError, Event};
-use gapless_model::{Epoch, Seq, StreamKey};
+use gapless_model::{Digest, Epoch, Seq, StreamKey};
 use std::time::Instant;
 
 /// Where a consumer resumes: everything up to `applied` was acknowledged, in this epoch.
@@ -51,6 +51,16 @@ pub trait CursorStore: Send {
     /// When it was not written: the subscription reports that and ends, and it comes again after the
     /// next start.
     fn commit(&mut self) -> Result<(), BoxError>;
+
+    /// The digest of one stored row alone, if the store has rows. Asked at the start for cursors without an epoch: only
+    /// by this row an old server can prove that it did not begin anew meanwhile. Without it, that is noticed only when
+    /// the server has fewer rows than the cursor says.
+    ///
+    /// # Errors
+    /// When it cannot be read: the subscription does not start.
+    fn row_digest(&mut self, _key: &StreamKey, _seq: Seq) -> Result<Option<Digest>, BoxError> {
+        Ok(None)
+    }
 
     /// Whether [`CursorStore::apply`] wants the rows themselves. When not, batches come to it without
     /// rows, which spares a copy.

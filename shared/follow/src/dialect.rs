@@ -66,6 +66,11 @@ pub(crate) trait Dialect: Send + 'static {
     ) -> Self::Event;
     /// Something to tell.
     fn event(&mut self, log: u32, event: Event) -> Option<Self::Event>;
+    /// The live connection changed: whoever is at its other end from now on may be another process. Said before what
+    /// came over it, and again once that was heard.
+    fn interrupted(&mut self, now: MonoTime);
+    /// Whether an interruption must be told at once, as nothing else distinguishes what came before and after it.
+    fn is_wary(&self) -> bool;
     /// A log was touched.
     fn touched(&mut self, log: u32);
     /// The time of [`Dialect::poll_timeout`] has come. `room` is how many events the application's

@@ -22,6 +22,8 @@ pub(crate) struct Driver<D: Dialect> {
     pub(crate) stop: Receiver<()>,
     pub(crate) clock: Clock,
     pub(crate) stopped: bool,
+    /// What became of the live connection, while messages from before may still be unread.
+    pub(crate) link_news: Option<bool>,
 }
 
 impl<D: Dialect> Driver<D> {
@@ -67,6 +69,7 @@ impl<D: Dialect> Driver<D> {
     fn read_replies(&mut self) -> Result<bool, TransportError> {
         for _ in 0..REPLIES_PER_TURN {
             let Some(reply) = self.requester.try_receive()? else { return Ok(false) };
+            self.heed_link()?;
             self.machine.handle_reply(&reply, self.clock.now());
             self.work()?;
         }
@@ -79,14 +82,28 @@ impl<D: Dialect> Driver<D> {
                 return Ok(false);
             }
             let Some(frames) = self.live.try_receive()? else { return Ok(false) };
+            self.heed_link()?;
             self.machine.handle_live(&frames, self.clock.now());
             self.work()?;
         }
         Ok(true)
     }
 
+    /// A message is here: was the connection another one before? Only a follower of a server without epochs asks.
+    fn heed_link(&mut self) -> Result<(), TransportError> {
+        if self.machine.is_wary()
+            && let Some(is_up) = self.live.link_change()?
+        {
+            self.link_news = Some(is_up);
+            self.machine.handle_interruption(self.clock.now());
+        }
+        Ok(())
+    }
+
     fn watch_link(&mut self) -> Result<(), TransportError> {
-        let Some(is_up) = self.live.link_change()? else { return Ok(()) };
+        let news = self.live.link_change()?.or(self.link_news);
+        self.link_news = None;
+        let Some(is_up) = news else { return Ok(()) };
         self.machine.handle_link(is_up, self.clock.now());
         self.work()
     }

@@ -62,6 +62,7 @@ impl<E: Send + 'static> Handle<E> {
             stop: stopped,
             clock,
             stopped: false,
+            link_news: None,
         };
         let thread = std::thread::Builder::new()
             .name(name.into())

@@ -86,10 +86,22 @@ impl<D: Dialect> Machine<D> {
         self.work();
     }
 
+    /// Whether [`Machine::handle_interruption`] is to be called before the messages that came meanwhile.
+    pub(crate) fn is_wary(&self) -> bool {
+        self.dialect.is_wary()
+    }
+
+    /// The live connection changed; [`Machine::handle_link`] follows when what came before was heard.
+    pub(crate) fn handle_interruption(&mut self, now: MonoTime) {
+        self.now = now;
+        self.dialect.interrupted(now);
+    }
+
     /// The live socket has or has lost its connection.
     pub(crate) fn handle_link(&mut self, is_up: bool, now: MonoTime) {
         self.now = now;
         self.link = Some(is_up);
+        self.dialect.interrupted(now);
         for log in self.logs.numbers() {
             self.steps.push_back(Step::Input { log, input: link_input(is_up) });
         }

@@ -2,14 +2,16 @@
 
 pub(crate) mod dialect;
 mod directory;
+mod proof;
 mod reply;
 mod request;
+mod server;
 
 use crate::handle::{Handle, Wiring};
 use crate::{Clock, FollowError, Progress};
 use crossbeam_channel::Receiver;
 use dialect::StreamDialect;
-use gapless_model::{Batch, Epoch, StreamKey, UnixNanos};
+use gapless_model::{Batch, Digest, Epoch, Seq, StreamKey, UnixNanos};
 use gapless_protocol::{Begin, Event, Settings, Source};
 use gapless_transport::{Context, Fault};
 
@@ -39,6 +41,14 @@ pub enum Select {
 pub enum StreamBegin {
     /// At a sequence or a cursor.
     Log(Begin),
+    /// After a stored row of a server without epochs. Its digest (that of this row alone) proves whether the server
+    /// still tells the same history; with a mere cursor only the number is known.
+    After {
+        /// The row's sequence.
+        applied: Seq,
+        /// Its digest.
+        digest: Digest,
+    },
     /// At the first row that is not older than this; after the newest row when all are older. A server
     /// that speaks only version 1 cannot find a time: then at its oldest row.
     Time(UnixNanos),

@@ -160,6 +160,7 @@ impl<T> Coordinator<T> {
             Input::Queued { request } => self.hold(request, true),
             Input::Sent { request } => self.hold(request, false),
             Input::ReplayBack => self.hurry(),
+            Input::BeganAnew => self.begin_anew(),
             Input::LinkUp => self.liveness.link(true),
             Input::LinkDown => self.liveness.link(false),
         }

@@ -60,6 +60,9 @@ pub enum Input<T> {
     /// The replay side can be reached again after it could not for a while: what waits is asked soon,
     /// rather than when its growing pause is over.
     ReplayBack,
+    /// A server without epochs was proven (see [`Continuity`](crate::Continuity)) to tell another history than the one
+    /// that is followed. Where epochs are stated it means nothing: they tell.
+    BeganAnew,
     /// The live socket has a connection, as a socket monitor tells.
     LinkUp,
     /// The live socket has lost its connection.

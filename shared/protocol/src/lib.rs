@@ -9,6 +9,7 @@
 //! | [`Sequencer`] | which number does this row get, and did it come before? |
 //! | [`Coordinator`] | which rows come next, and what must be asked for? |
 //! | [`RequestBudget`] | which of many coordinators may ask now? |
+//! | [`Continuity`] | does a server without epochs still tell the same history? |
 //! | [`HeartbeatSchedule`] | which of many logs must prove its end now? |
 //!
 //! It is not a codec (`gapless-wire`), not a journal (`gapless-journal`), not a driver of sockets
@@ -45,6 +46,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod backoff;
+mod continuity;
 mod coordinator;
 mod dedup;
 mod epochs;
@@ -62,6 +64,7 @@ mod request_slot;
 mod sequencer;
 mod settings;
 
+pub use continuity::{Admission, Continuity, Verdict};
 pub use coordinator::Coordinator;
 pub use gap::{Counts, Gap, GapCause, Health};
 pub use heartbeat::{HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot};

@@ -4,7 +4,7 @@ mod lines;
 
 use super::{Cursor, CursorStore};
 use crate::{BoxError, Event, TruncateReason};
-use gapless_model::{Seq, SeqRange, StreamKey, UnixMillis};
+use gapless_model::{Digest, Seq, SeqRange, StreamKey, UnixMillis};
 use gapless_store::{AppStore, Change, Committed, GapLine, GapState, StoreError};
 use lines::OpenLines;
 use std::path::Path;
@@ -128,6 +128,11 @@ impl CursorStore for DuckStore {
         }
         self.first_waiting.get_or_insert_with(Instant::now);
         if self.waiting_rows >= self.settings.commit_rows { self.commit() } else { Ok(()) }
+    }
+
+    fn row_digest(&mut self, key: &StreamKey, seq: Seq) -> Result<Option<Digest>, BoxError> {
+        let stored = self.store.digest(key, SeqRange::of_len(seq, 1))?;
+        Ok((stored.rows == 1).then_some(stored.digest))
     }
 
     fn due(&self) -> Option<Instant> {

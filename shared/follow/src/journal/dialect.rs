@@ -271,6 +271,12 @@ impl Dialect for JournalDialect {
         Some(JournalEvent::Event(event))
     }
 
+    fn interrupted(&mut self, _: MonoTime) {}
+
+    fn is_wary(&self) -> bool {
+        false
+    }
+
     fn touched(&mut self, _: u32) {}
 
     fn handle_timeout(&mut self, now: MonoTime, logs: &Logs<Payload>, _: usize, steps: &mut Steps<Self>) {

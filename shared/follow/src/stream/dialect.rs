@@ -4,13 +4,16 @@
 //! live feed speaks of them. Any one suffices, so neither side has to be up first.
 
 use super::directory::Directory;
+use super::server::Server;
 use super::{BeginWith, Select, StreamBegin, StreamEvent, reply, request};
 use crate::dialect::{Dialect, Step, Steps};
 use crate::exchange::{Asked, Question};
 use crate::logs::Logs;
 use crate::refusal::failure;
-use gapless_model::{Batch, MonoTime, SeqRange, StreamKey, StreamStatus, UnixNanos, Watermark};
-use gapless_protocol::{Begin, Chunk, Event, Failure, Input, LogStatus, RequestId, Source};
+use gapless_model::{
+    Batch, Digest, Epoch, Kind, MonoTime, Seq, SeqRange, StreamKey, StreamStatus, UnixNanos, Watermark,
+};
+use gapless_protocol::{Begin, Chunk, Continuity, Event, Failure, Input, LogStatus, RequestId, Source};
 use gapless_transport::Frame;
 use gapless_wire::{
     ErrorCode, ErrorResponse, Limits, ListStreamsResponse, Message, decode, decode_batch, topic,
@@ -24,9 +27,6 @@ const TICK: Duration = Duration::from_millis(250);
 const LIST_EVERY: Duration = Duration::from_secs(10);
 /// How soon the directory is asked again when nobody answered.
 const LIST_AGAIN: Duration = Duration::from_secs(1);
-/// How long a server that refused version 2 is asked in version 1 before version 2 is tried again: it may
-/// have been upgraded.
-const VERSION1_FOR: Duration = Duration::from_secs(60);
 /// Owner of the questions that concern no stream.
 const NOBODY: u32 = u32::MAX;
 
@@ -37,13 +37,18 @@ pub(crate) enum Wish {
     Page { prefix: String, after: String },
     /// The first row of a stream that is not older than this.
     FirstSince(UnixNanos),
+    /// The row of that number, which proves which history is told.
+    Proof { seq: Seq, round: u64 },
 }
 
 pub(crate) struct StreamDialect {
-    directory: Directory,
+    pub(super) directory: Directory,
     begin: BeginWith,
-    /// Until when this server is asked in version 1.
-    version1_until: MonoTime,
+    server: Server,
+    /// Streams whose server has to prove its history and was not asked, or not answered.
+    pub(super) doubtful: BTreeSet<u32>,
+    /// Whether rows of a server without epochs were ever handed over.
+    pub(super) is_wary: bool,
     /// Streams whose beginning is a time that has to be asked for (again).
     unresolved: BTreeSet<(u32, UnixNanos)>,
     /// When the directory is read next; `None` while a page is awaited or it is of no use.
@@ -57,7 +62,9 @@ impl StreamDialect {
         StreamDialect {
             directory: Directory::new(select, max_streams),
             begin,
-            version1_until: MonoTime(0),
+            server: Server::Unknown,
+            doubtful: BTreeSet::new(),
+            is_wary: false,
             unresolved: BTreeSet::new(),
             next_list: None,
             next_tick: MonoTime(0),
@@ -65,7 +72,7 @@ impl StreamDialect {
         }
     }
 
-    fn wish(&mut self, owner: u32, wish: Wish, steps: &mut Steps<Self>) {
+    pub(super) fn wish(&mut self, owner: u32, wish: Wish, steps: &mut Steps<Self>) {
         self.own_requests += 1;
         // Coordinators count their requests from 1, so the other end of the numbers is free.
         let request = RequestId(u64::MAX - self.own_requests);
@@ -78,10 +85,30 @@ impl StreamDialect {
         let begin = (self.begin)(&key);
         steps.push_back(Step::Tell(StreamEvent::Stream { key }));
         match begin {
-            StreamBegin::Log(begin) => steps.push_back(Step::Open { log, begin, status }),
+            StreamBegin::Log(begin) => {
+                if let Begin::Cursor { epoch: Epoch::UNSTATED, applied } = begin {
+                    self.resume(log, applied, None);
+                }
+                steps.push_back(Step::Open { log, begin, status });
+            }
+            StreamBegin::After { applied, digest } => {
+                self.resume(log, applied, Some(digest));
+                let begin = Begin::Cursor { epoch: Epoch::UNSTATED, applied };
+                steps.push_back(Step::Open { log, begin, status });
+            }
             StreamBegin::Time(ts) => self.wish(log, Wish::FirstSince(ts), steps),
         }
         Some(log)
+    }
+
+    /// Goes on after a row of a server without epochs, which may have begun anew since.
+    fn resume(&mut self, log: u32, applied: Seq, digest: Option<Digest>) {
+        let Some(stream) = self.directory.get_mut(log) else { return };
+        if stream.key.kind() == Kind::Candles {
+            stream.continuity = Continuity::resume(applied, digest);
+            self.doubtful.insert(log);
+            self.is_wary = true;
+        }
     }
 
     /// The followed stream with this topic; one that is wanted and new is opened.
@@ -102,6 +129,9 @@ impl StreamDialect {
         };
         if self.directory.get(log).is_none_or(|stream| stream.key != batch.key) {
             return tracing::warn!(found = %batch.key, log, "a live batch on the topic of another stream");
+        }
+        if !self.admits(log, &batch, steps) {
+            return;
         }
         let input = if batch.rows.is_empty() {
             Input::Heartbeat { epoch: batch.epoch, earliest: batch.earliest, next: batch.start }
@@ -173,18 +203,13 @@ impl StreamDialect {
     /// An old server does not know version 2: whether to ask again in version 1.
     fn falls_back(&mut self, question: &Question<Wish>, error: &ErrorResponse, now: MonoTime) -> bool {
         let old = matches!(error.code, ErrorCode::VERSION | ErrorCode::MALFORMED);
-        let candles = self
-            .directory
-            .get(question.owner)
-            .is_some_and(|stream| stream.key.kind() == gapless_model::Kind::Candles);
-        if !old || question.version1 || !candles {
-            return false;
+        let stream = self.directory.get(question.owner);
+        let candles = stream.is_some_and(|stream| stream.key.kind() == Kind::Candles);
+        let falls_back = old && candles && !question.version1;
+        if falls_back {
+            self.server.refused(now);
         }
-        if self.version1_until <= now {
-            tracing::info!(%error, "the replay side does not know version 2: asking in version 1");
-        }
-        self.version1_until = now.after(VERSION1_FOR);
-        true
+        falls_back
     }
 
     fn refused(
@@ -269,21 +294,28 @@ impl Dialect for StreamDialect {
     }
 
     fn write(&mut self, question: &mut Question<Wish>, now: MonoTime) -> Result<Message, Failure> {
-        let stream = self.directory.get(question.owner).map(|stream| &stream.key);
-        question.version1 = now < self.version1_until;
-        match (&question.asked, stream) {
-            (Asked::Status, Some(key)) => request::status(key, question.version1),
-            (Asked::Replay { epoch, range }, Some(key)) => {
-                request::replay(key, *epoch, *range, question.version1)
+        question.version1 = false;
+        if let Asked::Own(Wish::Page { prefix, after }) = &question.asked {
+            return Ok(request::page(prefix, after));
+        }
+        let stream = self.directory.get_mut(question.owner).ok_or(Failure::UnknownLog)?;
+        match &question.asked {
+            Asked::Status => {
+                question.version1 = self.server.asks_status_in_version1(stream, now);
+                request::status(&stream.key, question.version1)
             }
-            (Asked::Own(Wish::FirstSince(ts)), Some(key)) => {
-                question.version1 = false;
-                Ok(request::first_since(key, *ts))
+            Asked::Replay { epoch, range } => {
+                question.version1 = self.server.serves_in_version1();
+                let begin = if question.version1 { stream.continuity.overlap(*range) } else { range.start() };
+                let range = SeqRange::new(begin, range.end());
+                request::replay(&stream.key, *epoch, range, question.version1)
             }
-            (Asked::Own(Wish::Page { prefix, after }), _) => Ok(request::page(prefix, after)),
-            (Asked::Status | Asked::Replay { .. } | Asked::Own(Wish::FirstSince(_)), None) => {
-                Err(Failure::UnknownLog)
+            Asked::Own(Wish::FirstSince(ts)) => Ok(request::first_since(&stream.key, *ts)),
+            Asked::Own(Wish::Proof { seq, .. }) => {
+                question.version1 = true;
+                Ok(request::row(&stream.key, *seq))
             }
+            Asked::Own(Wish::Page { .. }) => Err(Failure::UnknownLog),
         }
     }
 
@@ -291,24 +323,43 @@ impl Dialect for StreamDialect {
         let (log, request) = (question.owner, question.request);
         let Some(stream) = self.directory.get_mut(log) else {
             return match answer {
-                Message::ListStreamsResponse(page) => self.listed(question.asked, page, now, steps),
+                Message::ListStreamsResponse(page) => {
+                    self.server = Server::Version2;
+                    self.listed(question.asked, page, now, steps);
+                }
                 Message::Error(error) => self.refused(question, &error, now, steps),
                 _ => self.unanswered(question, Failure::Corrupt, now, steps),
             };
         };
         let input = match (&question.asked, answer) {
             (_, Message::Error(error)) => return self.refused(question, &error, now, steps),
-            (Asked::Status, Message::StreamStatusResponse(status) | Message::GetCursorResponse(status))
-                if status.key == stream.key =>
-            {
+            (Asked::Status, Message::GetCursorResponse(status)) if status.key == stream.key => {
+                self.server.answered_in_version1(status.watermark.epoch, now);
+                if status.watermark.epoch.is_stated() {
+                    // It can say more: where its epochs began.
+                    return steps.push_back(Step::Ask(question));
+                }
+                stream.latest = status.watermark.latest;
+                // The end of another history is not the end of this one.
+                match stream.continuity.is_in_doubt() {
+                    true => Err(Failure::NoReply),
+                    false => Ok(Input::Status { request, status: reply::log_status(status) }),
+                }
+            }
+            (Asked::Status, Message::StreamStatusResponse(status)) if status.key == stream.key => {
+                self.server = Server::Version2;
                 stream.latest = status.watermark.latest;
                 Ok(Input::Status { request, status: reply::log_status(status) })
             }
             (Asked::Replay { .. }, Message::BackfillResponse(response)) => {
+                self.server = Server::Version2;
                 reply::replayed(request, &stream.key, &response)
             }
             (Asked::Replay { range, .. }, Message::BackfillCandlesResponse(response)) => {
-                reply::replayed_candles(request, &stream.key, *range, stream.latest, response)
+                self.replayed_candles(&question, *range, response)
+            }
+            (Asked::Own(Wish::Proof { seq, round }), Message::BackfillCandlesResponse(response)) => {
+                return self.proven(log, (*seq, *round), &response, steps);
             }
             (Asked::Own(Wish::FirstSince(_)), Message::BackfillResponse(response)) => {
                 let served = response.served_to >= response.served_from;
@@ -328,17 +379,34 @@ impl Dialect for StreamDialect {
             Asked::Own(Wish::FirstSince(ts)) => {
                 self.unresolved.insert((question.owner, ts));
             }
+            Asked::Own(Wish::Proof { round, .. }) => self.unproven(question.owner, round),
             Asked::Status | Asked::Replay { .. } => {}
         }
     }
 
-    fn deliver(&mut self, _: u32, chunk: Chunk<Batch>, wanted: SeqRange, source: Source) -> StreamEvent {
-        StreamEvent::Batch { batch: chunk.payload.cut(wanted), epoch: chunk.epoch, source }
+    fn deliver(&mut self, log: u32, chunk: Chunk<Batch>, wanted: SeqRange, source: Source) -> StreamEvent {
+        let event = StreamEvent::Batch { batch: chunk.payload.cut(wanted), epoch: chunk.epoch, source };
+        self.handed_over(log, &event);
+        event
     }
 
     fn event(&mut self, log: u32, event: Event) -> Option<StreamEvent> {
-        let key = self.directory.get(log)?.key.clone();
-        Some(StreamEvent::Event { key, event })
+        let stream = self.directory.get_mut(log)?;
+        if matches!(event, Event::Reset { .. } | Event::Rewind { .. }) {
+            stream.continuity.forget();
+        }
+        Some(StreamEvent::Event { key: stream.key.clone(), event })
+    }
+
+    fn interrupted(&mut self, now: MonoTime) {
+        self.doubt_all();
+        if !self.doubtful.is_empty() {
+            self.next_tick = now;
+        }
+    }
+
+    fn is_wary(&self) -> bool {
+        self.is_wary
     }
 
     fn touched(&mut self, log: u32) {
@@ -350,6 +418,9 @@ impl Dialect for StreamDialect {
         self.tell_progress(logs, room, steps);
         for (log, ts) in std::mem::take(&mut self.unresolved) {
             self.wish(log, Wish::FirstSince(ts), steps);
+        }
+        for log in std::mem::take(&mut self.doubtful) {
+            self.ask_for_proof(log, steps);
         }
         if self.next_list.is_some_and(|due| due <= now) {
             self.next_list = None;

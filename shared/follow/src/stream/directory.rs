@@ -3,6 +3,7 @@
 use super::Select;
 use crate::Progress;
 use gapless_model::{Seq, StreamKey};
+use gapless_protocol::Continuity;
 use std::collections::{HashMap, VecDeque};
 
 /// One followed stream.
@@ -10,6 +11,10 @@ pub(crate) struct Stream {
     pub(crate) key: StreamKey,
     /// Its newest row as a version 1 server last told, whose replies do not.
     pub(crate) latest: Seq,
+    /// Whether its server, if it states no epochs, still tells the same history.
+    pub(crate) continuity: Continuity,
+    /// Whether its status was last asked in version 2, which an old server may leave unanswered.
+    pub(crate) asked_in_version2: bool,
     /// What the application was told last.
     pub(crate) told: Option<Progress>,
     dirty: bool,
@@ -53,6 +58,11 @@ impl Directory {
         self.streams.get_mut(log as usize)
     }
 
+    /// All of them, by number.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Stream)> {
+        (0..).zip(self.streams.iter_mut())
+    }
+
     /// Whether a stream that was found shall be followed too.
     pub(crate) fn wants(&self, topic: &str) -> bool {
         match &self.select {
@@ -72,7 +82,14 @@ impl Directory {
         }
         let log = u32::try_from(self.streams.len()).ok()?;
         self.by_topic.insert(key.topic().into_bytes().into(), log);
-        self.streams.push(Stream { key, latest: Seq::NONE, told: None, dirty: false });
+        self.streams.push(Stream {
+            key,
+            latest: Seq::NONE,
+            continuity: Continuity::default(),
+            asked_in_version2: false,
+            told: None,
+            dirty: false,
+        });
         Some(log)
     }
 

@@ -47,6 +47,18 @@ pub(crate) fn replay(
     }))
 }
 
+/// Asks for one row, in words that servers of both versions know.
+pub(crate) fn row(key: &StreamKey, seq: Seq) -> Message {
+    Message::BackfillCandlesRequest(BackfillCandlesRequest {
+        key: key.clone(),
+        from_exclusive: Some(seq.previous()),
+        end_ts: None,
+        limit: 1,
+        to: Some(seq),
+        epoch: Epoch::UNSTATED,
+    })
+}
+
 /// Asks for the first row that is not older than `ts`.
 pub(crate) fn first_since(key: &StreamKey, ts: UnixNanos) -> Message {
     Message::BackfillRequest(BackfillRequest {

@@ -40,6 +40,8 @@ pub(super) struct World {
     pub(super) epochs: Vec<EpochStart>,
     pub(super) earliest: u64,
     pub(super) version1: Option<Next>,
+    /// Whether a server of version 1 says nothing to what it does not know.
+    pub(super) silent: bool,
     pub(super) troubles: VecDeque<Trouble>,
     pub(super) page: usize,
     /// How long an answer takes.
@@ -67,6 +69,7 @@ impl FakeStreams {
             epochs: vec![EpochStart { epoch: EPOCH, first_sequence: Seq(1) }],
             earliest: 1,
             version1: None,
+            silent: false,
             troubles: VecDeque::new(),
             page: 10_000,
             pause: Duration::ZERO,
@@ -119,6 +122,16 @@ impl FakeStreams {
         let watermarks = world.latest.keys().map(|key| (key.clone(), world.watermark(key))).collect();
         let message = Message::WatermarkBatch(WatermarkBatch { watermarks, server_time: UnixMillis(1) });
         self.live.send(topic::WATERMARKS, [encode_message(&message, "")]).unwrap();
+    }
+
+    /// The live feed's connections break; it is there again at the same address.
+    pub(super) fn restart_live(&mut self) {
+        let address = self.live.endpoint().clone();
+        let elsewhere = Publisher::bind(&self.context, ANY, PublisherSettings::default()).unwrap();
+        drop(std::mem::replace(&mut self.live, elsewhere));
+        self.live = super::eventually("the port is free again", || {
+            Publisher::bind(&self.context, address.clone(), PublisherSettings::default()).ok()
+        });
     }
 
     pub(super) fn stop_server(&mut self) {
@@ -215,6 +228,9 @@ impl World {
             }
             (_, Some(_)) => {
                 self.heard.push("unknown");
+                if self.silent {
+                    return None;
+                }
                 error(ErrorCode::VERSION, "version 1 only")
             }
             (Message::StreamStatusRequest(key), None) => {

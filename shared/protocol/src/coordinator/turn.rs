@@ -60,6 +60,15 @@ impl<T> Coordinator<T> {
         self.question = Question::Status;
     }
 
+    /// Its rows prove that a server without epochs has begun anew.
+    pub(super) fn begin_anew(&mut self) {
+        if self.phase == Phase::Following && !self.tracker.view().epoch().is_stated() {
+            self.restart(Seq::NONE);
+            // Nothing was said yet about what the other history has.
+            self.progress = Progress::Unproven;
+        }
+    }
+
     /// What was missing in the epoch so far need not exist in the next one; if it does, it is found again.
     fn end_gaps(&mut self) {
         for gap in self.gaps.void() {

@@ -1,16 +1,21 @@
 //! An old server, as our client sees it: no epoch, no watermark, sequences that begin at 1 again when it restarts.
 
 use crate::peer::{Order, Server, Setup, Written, for_each_peer};
-use gapless::{Endpoints, Event, From, Rows, Seq, Subscription, TruncateReason};
+use gapless::{Batch, Endpoints, Event, From, Rows, Seq, SeqRange, Subscription, TruncateReason};
 use gapless_compatibility::{Candle, Key, NextSequence, OldServer};
-use gapless_tests::{SOON, eventually};
+use gapless_store::{AppStore, StoreError};
+use gapless_tests::{DataDir, SOON, eventually};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 for_each_peer!(
     every_row_comes_once_and_in_order_whatever_next_sequence_means,
     a_lost_tail_is_noticed_although_nobody_proves_the_end,
     a_restart_at_sequence_1_is_a_reset,
+    a_restart_that_outran_the_client_is_a_reset,
+    a_file_never_holds_rows_of_two_histories,
 );
 
 pub(crate) fn key() -> Key {
@@ -19,6 +24,13 @@ pub(crate) fn key() -> Key {
 
 fn endpoints(server: &dyn Server) -> Endpoints {
     Endpoints { live: server.live(), backfill: server.replies(), ..Endpoints::default() }
+}
+
+/// The rows of a batch with their sequences.
+fn sequenced(batch: &Batch) -> Vec<(u64, Candle)> {
+    let Rows::Candles(candles) = &batch.rows else { panic!("candles") };
+    let row = |c: &gapless::Candle| (c.ts.0, c.open, c.high, c.low, c.close, c.volume);
+    (batch.start.0..).zip(candles.iter().map(row)).collect()
 }
 
 /// An application that keeps the rows that it was handed, as events tell it to.
@@ -42,12 +54,9 @@ impl Copy {
         let Some(event) = event else { return false };
         match event {
             Event::Rows(batch) => {
-                let Rows::Candles(candles) = &batch.rows else { panic!("candles") };
                 let after = self.rows.last_key_value().map_or(batch.start.previous().0, |(last, _)| *last);
                 assert_eq!(batch.start, Seq(after + 1), "each row once and in order");
-                for (sequence, c) in (batch.start.0..).zip(candles) {
-                    self.rows.insert(sequence, (c.ts.0, c.open, c.high, c.low, c.close, c.volume));
-                }
+                self.rows.extend(sequenced(&batch));
             }
             Event::Reset { .. } => {
                 self.rows.clear();
@@ -136,4 +145,52 @@ fn restart(written: Written, rows: u64, rows_after: u64) {
 
 fn a_restart_at_sequence_1_is_a_reset(written: Written) {
     restart(written, 20, 0);
+}
+
+fn a_restart_that_outran_the_client_is_a_reset(written: Written) {
+    // Its first live row is then the very one that the client awaits.
+    restart(written, 20, 20);
+    restart(written, 20, 50);
+}
+
+/// Brings the file up to date with the server; returns how many rows were taken back.
+fn fill(file: &Path, server: &dyn Server) -> u64 {
+    let client = gapless::Client::new(endpoints(server));
+    let builder = client.subscribe().stream(key().topic()).until_caught_up(SOON);
+    builder.into_duckdb(file, |_| ControlFlow::Continue(())).unwrap().removed
+}
+
+fn stored(file: &Path) -> Vec<(u64, Candle)> {
+    let store = AppStore::open(file).unwrap();
+    let mut rows = Vec::new();
+    let everything = SeqRange::new(Seq::FIRST, Seq(u64::MAX));
+    let scan = store.reader().scan(&key().topic().parse().unwrap(), everything, |batch| {
+        rows.extend(sequenced(&batch));
+        Ok::<(), StoreError>(())
+    });
+    scan.unwrap();
+    rows
+}
+
+fn a_file_never_holds_rows_of_two_histories(written: Written) {
+    let folder = DataDir::new();
+    let file = folder.join("app.duckdb");
+    let setup = Setup::new(&key(), NextSequence::LastReturned);
+    let Some(mut server) = written.server(&setup) else { return };
+    server.order(Order::Append { rows: 20, live: false });
+    assert_eq!(fill(&file, &*server), 0);
+    assert_eq!(fill(&file, &*server), 0, "the same history goes on");
+
+    // While nobody follows it begins anew, and has as many rows as the file when somebody does again.
+    let again = setup.restarted(&*server);
+    drop(server);
+    let mut server = written.server(&again).unwrap();
+    server.order(Order::Append { rows: 20, live: false });
+    assert_eq!(fill(&file, &*server), 20);
+    let expected: Vec<(u64, Candle)> = (1..=20).map(|seq| (seq, OldServer::row(2, seq))).collect();
+    assert_eq!(stored(&file), expected);
+
+    server.order(Order::Append { rows: 30, live: false });
+    assert_eq!(fill(&file, &*server), 0);
+    assert_eq!(stored(&file).len(), 50);
 }

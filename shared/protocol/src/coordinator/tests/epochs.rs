@@ -221,3 +221,21 @@ fn without_epochs_a_late_answer_may_be_one_of_the_past_history() {
     assert_eq!(did, []);
     assert_eq!(rig.coordinator.applied().1, Seq(2));
 }
+
+#[test]
+fn a_history_that_was_proven_to_be_another_is_a_reset() {
+    let mut rig = Rig::new(Begin::Cursor { epoch: Epoch::UNSTATED, applied: Seq(50) });
+    rig.did();
+    rig.answer_status(status(&[], 0, 50));
+    assert_eq!(rig.input(Input::BeganAnew), [reset(0, 0), Did::AskStatus]);
+    assert_eq!(rig.coordinator.applied(), (Epoch::UNSTATED, Seq::NONE));
+    let did = rows_and_gaps(rig.answer_status(status(&[], 0, 60)));
+    assert_eq!(did, [Did::Opened(1, 60, GapCause::Join), Did::Ask(1, 60)]);
+}
+
+#[test]
+fn where_epochs_are_stated_rows_prove_nothing() {
+    let mut rig = Rig::following(10);
+    assert_eq!(rig.input(Input::BeganAnew), []);
+    assert_eq!(rig.coordinator.applied(), (Epoch(EPOCH), Seq(10)));
+}
