@@ -15,6 +15,10 @@ pub struct CommonArgs {
     /// Print the resulting configuration as TOML (secrets masked) and end
     #[arg(long)]
     pub print_config: bool,
+    /// Ask the running service of this configuration whether it is ready, and end: exit code 0 when it is, 1 with the
+    /// reason when it is not
+    #[arg(long)]
+    pub health: bool,
     /// error, warn, info, debug, trace, or a filter such as info,gapless_journal=debug
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -49,6 +49,7 @@ pub mod health;
 mod logs;
 mod main_with;
 pub mod metrics;
+mod probe;
 mod ready_file;
 mod shutdown;
 mod units;

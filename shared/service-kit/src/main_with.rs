@@ -13,11 +13,12 @@ use crate::config::{Loaded, Validate, load_with_common, to_toml};
 use crate::health::{Condition, condition};
 use crate::logs::init_logs;
 use crate::metrics::{self, names};
+use crate::probe;
 use crate::ready_file::{ReadyFile, write_ready_file};
 use crate::shutdown::Shutdown;
 
 /// Usage or configuration: the caller must change something before trying again.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// State changes and what is unusual; single decisions and messages are for whoever asks.
 const DEFAULT_LEVEL: &str = "info";
 
@@ -109,6 +110,7 @@ where
             print!("{text}");
             return ExitCode::SUCCESS;
         }
+        Ok((loaded, _)) if args.common().health => return probe::health(&loaded.common.admin),
         Ok((loaded, _)) => loaded,
         Err(error) => return refuse(&error),
     };

@@ -97,6 +97,23 @@ fn the_ready_file_names_what_was_bound() {
 }
 
 #[test]
+fn a_service_is_asked_for_its_health_by_its_own_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ready.json");
+    let (mut child, _log) = start(&["--ready-file", path.to_str().unwrap()]);
+    let ready: ReadyFile = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let admin = ready.addresses["admin"].strip_prefix("http://").unwrap();
+    let ask = |admin: &str| output(&["--health", "--admin", admin]);
+    assert_eq!(ask(admin).status.code(), Some(0));
+    signal(&child, Signal::TERM);
+    child.wait().unwrap();
+    let gone = ask(admin);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(String::from_utf8(gone.stderr).unwrap().contains("no answer from http://127.0.0.1:"));
+    assert_eq!(ask("off").status.code(), Some(2));
+}
+
+#[test]
 fn a_ready_file_that_cannot_be_written_stops_the_service() {
     let stopped = output(&["--ready-file", "/no/such/folder/ready.json"]);
     assert_eq!(stopped.status.code(), Some(1));
