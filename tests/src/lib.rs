@@ -22,6 +22,7 @@ mod files;
 mod http;
 mod places;
 mod process;
+mod python;
 mod relay;
 mod stack;
 
@@ -30,8 +31,9 @@ pub use files::{FileCandle, file_candles, folded_ticks};
 pub use http::{Answer, http, http_get, http_within};
 pub use places::{DataDir, binary, repository, shared_data, target_folder};
 pub use process::{Proc, Running};
+pub use python::{generate_python, python};
 pub use relay::Relay;
-pub use stack::{Part, Replay, Settings, Stack};
+pub use stack::{Part, Replay, Settings, Stack, free_ports};
 
 /// The examples of the README, compiled so that they stay true.
 #[cfg(doctest)]

@@ -24,14 +24,18 @@ pub struct Proc {
 impl Proc {
     /// The program `name` of this workspace. It inherits no `GAPLESS_` settings, nor those of the allocator.
     pub fn new(name: &str) -> Proc {
-        let mut command = Command::new(binary(name));
+        Proc { name: name.to_owned(), ..Proc::of(Command::new(binary(name))) }
+    }
+
+    /// Any program, with as little inherited.
+    pub fn of(mut command: Command) -> Proc {
         command.env_remove("MALLOC_ARENA_MAX");
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("GAPLESS_") {
                 command.env_remove(key);
             }
         }
-        Proc { name: name.to_owned(), command }
+        Proc { name: command.get_program().to_string_lossy().into_owned(), command }
     }
 
     /// One more argument.

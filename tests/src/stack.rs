@@ -283,19 +283,27 @@ impl Replay {
     }
 }
 
-impl Ports {
-    /// Ports that nobody has at the moment, below those that the system gives to outgoing connections,
-    /// so that they stay free until the service binds them, and again after it was killed.
-    fn free() -> Ports {
-        let mut found = Vec::new();
-        let deadline = Instant::now() + SOON;
-        while found.len() < 7 {
-            assert!(Instant::now() < deadline, "no free ports");
-            let port = fastrand::u16(10_000..32_000);
-            if !found.contains(&port) && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-                found.push(port);
-            }
+/// Ports that nobody has at the moment, below those that the system gives to outgoing connections,
+/// so that they stay free until the service binds them, and again after it was killed.
+///
+/// # Panics
+/// When there are not so many.
+pub fn free_ports(count: usize) -> Vec<u16> {
+    let mut found = Vec::new();
+    let deadline = Instant::now() + SOON;
+    while found.len() < count {
+        assert!(Instant::now() < deadline, "no free ports");
+        let port = fastrand::u16(10_000..32_000);
+        if !found.contains(&port) && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            found.push(port);
         }
+    }
+    found
+}
+
+impl Ports {
+    fn free() -> Ports {
+        let mut found = free_ports(7);
         let mut endpoint = || format!("tcp://127.0.0.1:{}", found.pop().expect("seven ports were found"));
         Ports {
             ingest: endpoint(),

@@ -2,33 +2,11 @@
 
 use crate::peer::{Client, Order, Server, Setup};
 use gapless_compatibility::{Answer, Key, LiveBatch, NextSequence, Question};
-use gapless_tests::{DataDir, repository};
+use gapless_tests::{DataDir, generate_python, python, repository};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
-/// A Python with pyzmq, flatbuffers and the schema compiler, or `None` with a message.
-pub(crate) fn python() -> Option<PathBuf> {
-    let made = Command::new(repository().join(".ci/python")).stderr(Stdio::inherit()).output().ok()?;
-    match made.status.code() {
-        Some(0) => Some(PathBuf::from(String::from_utf8(made.stdout).unwrap().trim())),
-        Some(3) => {
-            eprintln!("SKIPPED: this machine has no Python with pip; the message above says what is missing");
-            None
-        }
-        _ => panic!(".ci/python failed"),
-    }
-}
-
-/// Writes `gapless_generated.py` for a schema into `folder`.
-pub(crate) fn generate(python: &Path, schema: &str, folder: &Path) {
-    let flatc = python.with_file_name("flatc");
-    let arguments = ["--python", "--gen-onefile", "--gen-object-api", "-o"];
-    let done = Command::new(flatc).args(arguments).arg(folder).arg(repository().join(schema)).status();
-    assert!(done.unwrap().success(), "flatc fails on {schema}");
-}
 
 /// A program that is told things by lines of JSON and answers each by one.
 struct Program {
@@ -42,7 +20,7 @@ impl Program {
     fn start(script: &str, arguments: &[&str]) -> Option<Program> {
         let python = python()?;
         let modules = DataDir::new();
-        generate(&python, "schemas/v1/gapless.fbs", modules.path());
+        generate_python(&python, "schemas/v1/gapless.fbs", modules.path());
         let script = repository().join("tests/compatibility/python").join(script);
         let mut command = Command::new(python);
         command.arg(script).args(arguments).env("PYTHONPATH", modules.path());
