@@ -1,7 +1,7 @@
 //! The command line itself.
 
 use crate::commands::{
-    act, completions, demo, export, probe, replay, send, status, streams, tail, up, verify,
+    act, completions, demo, export, probe, replay, send, simulate, status, streams, tail, up, verify,
 };
 use crate::connect::Global;
 use crate::exit::Outcome;
@@ -34,6 +34,8 @@ enum Command {
     Send(send::Args),
     /// Send candle or tick files (CSV or Parquet); can be stopped and resumed
     Replay(replay::Args),
+    /// Send a simulated market, until it is stopped
+    Simulate(simulate::Args),
     /// List the streams there are
     Streams(streams::Args),
     /// Show the health of the services and how far each is
@@ -69,6 +71,7 @@ impl Cli {
             Command::Tail(args) => tail::run(&global, args),
             Command::Send(args) => send::run(&global, args),
             Command::Replay(args) => replay::run(&global, args),
+            Command::Simulate(args) => simulate::run(&global, args),
             Command::Streams(args) => streams::run(&global, args),
             Command::Status(args) => status::run(&global, args),
             Command::Export(args) => export::run(&global, args),

@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod send;
+pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod streams;
 pub(crate) mod tail;

@@ -126,6 +126,20 @@ fn rows_go_in_come_out_and_are_proven_equal() {
 }
 
 #[test]
+fn a_simulated_market_goes_to_a_stack_that_runs_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::start(folder.path());
+    let at = folder.path();
+    let simulate = ["simulate", "--symbols", "A,B", "--candles", "3", "--json"];
+    let sent: Value = serde_json::from_str(&stack.good(at, &simulate)).unwrap();
+    assert_eq!((sent["streams"].as_u64(), sent["candles"].as_u64()), (Some(2), Some(3)));
+    let verified = stack.good(at, &["verify", "candles.sim."]);
+    assert!(verified.contains("equal: 2 streams"), "{verified}");
+    assert_eq!(stack.run(at, &["simulate", "--interval", "soon"]).status.code(), Some(2));
+    stack.stop();
+}
+
+#[test]
 fn rows_can_be_piped_in_and_their_faults_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(folder.path());
