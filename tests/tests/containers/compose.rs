@@ -63,7 +63,7 @@ impl Compose {
 
     /// The services that run without any profile.
     pub(crate) fn stack(&self) -> Vec<&Service> {
-        self.services.values().filter(|service| service.all.get("profiles").is_none()).collect()
+        self.services.values().filter(|service| !service.has_profile()).collect()
     }
 }
 
@@ -83,6 +83,11 @@ impl Service {
             grace: seconds(&text(&all["stop_grace_period"])),
             all: all.clone(),
         }
+    }
+
+    /// Whether it runs only when asked for.
+    pub(crate) fn has_profile(&self) -> bool {
+        self.all.get("profiles").is_some()
     }
 
     /// Any other thing that is said of it.

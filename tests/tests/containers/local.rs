@@ -21,7 +21,10 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn of(compose: &Compose) -> Place {
         let texts = compose.services.values().flat_map(|service| service.environment.values());
-        let ports = texts.filter_map(|text| port(text)).collect::<std::collections::BTreeSet<u16>>();
+        let ports = texts
+            .flat_map(|text| text.split(','))
+            .filter_map(port)
+            .collect::<std::collections::BTreeSet<u16>>();
         let free = free_ports(ports.len());
         let folder = DataDir::new();
         for (_, path) in compose.services.values().flat_map(|service| &service.volumes) {
@@ -39,10 +42,12 @@ impl Place {
         for name in &self.names {
             text = text.replace(&format!("//{name}:"), "//127.0.0.1:");
         }
-        match port(&text).and_then(|port| Some((port, self.ports.get(&port)?))) {
-            Some((port, here)) => text.replace(&format!(":{port}"), &format!(":{here}")),
-            None => text,
-        }
+        // Several addresses may stand in one setting.
+        let here = |address: &str| match port(address).and_then(|port| Some((port, self.ports.get(&port)?))) {
+            Some((port, here)) => address.replace(&format!(":{port}"), &format!(":{here}")),
+            None => address.to_owned(),
+        };
+        text.split(',').map(here).collect::<Vec<_>>().join(",")
     }
 
     /// `command` with the settings of `service`.
@@ -72,8 +77,15 @@ pub(crate) fn port(text: &str) -> Option<u16> {
     text.rsplit_once(':')?.1.parse().ok()
 }
 
-/// What a service would use: the settings that it prints, each as `key = value`.
+/// What a service would use: the settings that it prints, each as `key = value`. The command line prints none: it is
+/// told where the services are, and nothing else.
 pub(crate) fn printed(service: &Service) -> BTreeMap<String, String> {
+    if service.command[0] == "gapless" {
+        let connect = &service.environment["GAPLESS_CONNECT"];
+        assert_eq!(service.environment.len(), 1, "{}: {:?}", service.name, service.environment);
+        let addresses = connect.split(',').map(|part| part.split_once('=').unwrap());
+        return addresses.map(|(name, address)| (name.to_owned(), address.to_owned())).collect();
+    }
     let proc = Proc::new(&service.command[0]).args(&service.command[1..]).arg("--print-config");
     let proc = service.environment.iter().fold(proc, |proc, (key, value)| proc.env(key, value));
     let mut running = proc.spawn();

@@ -65,6 +65,27 @@ fn the_stack_becomes_healthy_in_any_order_and_stops_in_time() {
 }
 
 #[test]
+fn what_a_profile_adds_becomes_healthy_beside_the_stack_and_stops_in_time() {
+    let compose = Compose::read();
+    let added: Vec<&Service> = compose.services.values().filter(|service| service.has_profile()).collect();
+    assert_eq!(added.len(), 2);
+    for service in added {
+        // Inside, the dev server has the ports of the services: a machine for itself.
+        let alone = service.name == "dev-server";
+        let place = Place::of(&compose);
+        let services = if alone { Vec::new() } else { compose.stack() };
+        let _running: Vec<Running> = services.into_iter().map(|service| place.start(service)).collect();
+        let mut process = place.start(service);
+        eventually(&format!("{} is healthy", service.name), LATER, || {
+            assert!(process.is_alive(), "{} ended: {}", service.name, process.log());
+            place.health(service) == 0
+        });
+        process.terminate();
+        assert!(process.wait(service.grace).success(), "{}: {}", service.name, process.log());
+    }
+}
+
+#[test]
 fn a_name_that_nobody_has_yet_is_waited_for() {
     let compose = Compose::read();
     let place = Place::of(&compose);
