@@ -34,6 +34,10 @@ pub struct ProducerCounts {
     pub resent: u64,
     /// Batches that ingestion refused for good.
     pub refused: u64,
+    /// Tries that ingestion did not take for now (busy, not ready, no space): their batches are sent again.
+    pub nacked: u64,
+    /// Of those, because its disk was full.
+    pub no_space: u64,
     /// How often ingestion had forgotten what it had acknowledged, and this side went on from there.
     pub resyncs: u64,
 }
@@ -146,6 +150,8 @@ impl<T> Window<T> {
     /// A batch was not taken.
     pub(crate) fn handle_nack(&mut self, correlation: &str, nack: &IngestNack, now: MonoTime) {
         let Some((at, round, number)) = self.locate(correlation) else { return };
+        self.counts.nacked += u64::from(is_passing(nack.error.code));
+        self.counts.no_space += u64::from(nack.error.code == ErrorCode::NO_SPACE);
         if self.lanes[at].round != round {
             return;
         }

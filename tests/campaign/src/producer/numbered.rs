@@ -102,6 +102,8 @@ impl NumberedProducer {
         let mut tally = self.tally.lock();
         tally.duplicates += counts.duplicates;
         tally.resent += counts.resent;
+        tally.refused += counts.nacked;
+        tally.no_space += counts.no_space;
         drop(tally);
         for (lane, waiting, _) in &mut self.lanes {
             if counts.resyncs > 0 {
