@@ -43,9 +43,9 @@ probe: setup ## the client against an upstream that misbehaves in every way: mak
 	@cargo build --locked -p gapless-cli
 	@$(CACHE)/target/debug/gapless probe --scenario $(or $(SCENARIO),all) $(ARGS)
 
-soak: setup ## what grows under a steady load with clients that come and go: make soak SECONDS=600
+soak: setup ## what grows under a steady load with clients that come and go: make soak SECONDS=1200
 	cargo build --workspace --bins --locked
-	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-soak --seconds $(or $(SECONDS),600) $(ARGS)
+	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-soak --seconds $(or $(SECONDS),1200) $(ARGS)
 
 lint: setup ## format check and lints only
 	cargo fmt --all --check

@@ -32,7 +32,7 @@ fn whatever_is_killed_stopped_or_full_every_place_ends_with_the_same_rows() {
 
 #[test]
 fn a_soak_measures_every_process_and_folder_while_visitors_come_and_go() {
-    let plan = soak::Plan { lasts: Duration::from_secs(28), ..soak::Plan::default() };
+    let plan = soak::Plan { lasts: Duration::from_secs(44), ..soak::Plan::default() };
     let report = soak::run(&plan, &Shutdown::new()).unwrap();
     let has =
         |who: &str, count: usize| report.measures.iter().filter(|line| line.who == who).count() == count;

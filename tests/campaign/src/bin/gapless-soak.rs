@@ -12,8 +12,8 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "gapless-soak", version)]
 struct Args {
-    /// How long; the first fifth is warm-up
-    #[arg(long, default_value_t = 600)]
+    /// How long; half of it is warm-up, at most 600 s. A run of less than 1200 s sees large leaks alone
+    #[arg(long, default_value_t = 1200)]
     seconds: u64,
     /// Sizes of batches follow from it
     #[arg(long, default_value_t = 1)]

@@ -44,16 +44,30 @@ pub struct MeasureLine {
     pub grows: bool,
 }
 
+impl MeasureLine {
+    /// What samples after the warm-up say; `None` when there are too few. What fills up grows less and less, a
+    /// leak goes on: so it has to grow in the later half as well.
+    fn of(who: &str, what: Measure, samples: &[(f64, f64)]) -> Option<MeasureLine> {
+        let (slope, most_per_hour) = judged(what, samples)?;
+        let later = samples.get(samples.len() / 2..).and_then(|later| judged(what, later));
+        let goes_on = later.is_none_or(|(slope, most)| slope.exceeds(most));
+        let grows = slope.exceeds(most_per_hour) && goes_on;
+        Some(MeasureLine { who: who.to_owned(), what, slope, most_per_hour, grows })
+    }
+}
+
+/// The line through samples, and the growth that is let pass in their time.
+fn judged(what: Measure, samples: &[(f64, f64)]) -> Option<(Slope, f64)> {
+    let slope = Slope::of(samples)?;
+    let (begin, end) = (samples.first()?.0, samples.last()?.0);
+    Some((slope, what.most_per_hour(slope.level, begin, end - begin)))
+}
+
 impl Report {
     pub(super) fn new(plan: &Plan, seconds: u64, samples: &Samples, problems: Vec<String>) -> Report {
         let warm_up = plan.warm_up();
-        let line = |(who, what, samples): (&str, Measure, Vec<(f64, f64)>)| {
-            let slope = Slope::of(&samples)?;
-            let window = samples.last()?.0 - samples.first()?.0;
-            let most_per_hour = what.most_per_hour(slope.level, window);
-            let grows = slope.exceeds(most_per_hour);
-            Some(MeasureLine { who: who.to_owned(), what, slope, most_per_hour, grows })
-        };
+        let line =
+            |(who, what, samples): (&str, Measure, Vec<(f64, f64)>)| MeasureLine::of(who, what, &samples);
         let measures: Vec<MeasureLine> = samples.since(warm_up.as_secs_f64()).filter_map(line).collect();
         let grown = measures.iter().filter(|line| line.grows);
         let told = grown.map(|line| {
@@ -98,3 +112,6 @@ impl std::fmt::Display for Report {
         write!(f, "{} s, the first {} s not looked at: {verdict}", self.seconds, self.warm_up_seconds)
     }
 }
+
+#[cfg(test)]
+mod tests;
