@@ -61,7 +61,7 @@ impl Got {
                 self.healed += 1;
                 self.healed_rows += gap.range.len();
             }
-            Event::Truncated { .. } | Event::Rewind { .. } | Event::Reset { .. } => {
+            Event::GapVoid { .. } | Event::Truncated { .. } | Event::Rewind { .. } | Event::Reset { .. } => {
                 panic!("nothing is lost here: {event:?}")
             }
             Event::State(_) | Event::Health { .. } | Event::CaughtUp { .. } => {}

@@ -103,7 +103,11 @@ impl Follower {
             Event::Truncated { key, range, .. } => self.judge.truncated(&key.topic(), range),
             Event::Rewind { key, .. } => self.judge.void(&key.topic(), Expectation::Rewind),
             Event::Reset { key, .. } => self.judge.void(&key.topic(), Expectation::Reset),
-            Event::GapHealed { .. } | Event::State(_) | Event::Health { .. } | Event::CaughtUp { .. } => {}
+            Event::GapHealed { .. }
+            | Event::GapVoid { .. }
+            | Event::State(_)
+            | Event::Health { .. }
+            | Event::CaughtUp { .. } => {}
         }
     }
 
