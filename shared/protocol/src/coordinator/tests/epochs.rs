@@ -209,7 +209,7 @@ fn without_epochs_a_late_answer_may_be_one_of_the_past_history() {
     rig.answer_status(status(&[], 0, 2));
     live(&mut rig, 0, 4, 4);
     let late = rig.replay_request;
-    assert_eq!(live(&mut rig, 0, 1, 2)[..2], [reset(0, 0), Did::Abandon]);
+    assert_eq!(live(&mut rig, 0, 1, 2)[..3], [Did::Void(3, 3), reset(0, 0), Did::Abandon]);
     let (old, chunks) = (status(&[], 0, 4), vec![chunk(0, 3, 4)]);
     let did = rig.input(Input::Replayed {
         request: late,
