@@ -75,8 +75,16 @@ def answer(frame):
 def opened():
     desk = context.socket(zmq.REP)
     desk.linger = 0
-    desk.bind(request_address)
-    return desk
+    # The system frees an address a moment after it was closed.
+    for _ in range(100):
+        try:
+            desk.bind(request_address)
+            return desk
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE:
+                raise
+            threading.Event().wait(0.05)
+    raise SystemExit(f"{request_address} stays in use")
 
 
 def closed(desk):
