@@ -282,6 +282,9 @@ impl Intake {
             JournalEvent::Event(Event::GapHealed(gap)) => {
                 tracing::debug!(range = %gap.range, "journal gap healed");
             }
+            JournalEvent::Event(Event::GapVoid(gap)) => {
+                tracing::debug!(range = %gap.range, "journal gap void");
+            }
             JournalEvent::Record { .. }
             | JournalEvent::Event(Event::Truncated { .. } | Event::CaughtUp { .. }) => {
                 self.handle_in_order(event);

@@ -34,6 +34,7 @@ impl Restart {
             Event::Reset { from, .. } => Some(Restart::Reset { from: *from }),
             Event::GapOpened(_)
             | Event::GapHealed(_)
+            | Event::GapVoid(_)
             | Event::Truncated { .. }
             | Event::CaughtUp { .. }
             | Event::Health(_) => None,

@@ -127,6 +127,7 @@ impl Shelf {
             Event::Reset { key, .. } => self.reset(key, now),
             Event::GapOpened { .. }
             | Event::GapHealed { .. }
+            | Event::GapVoid { .. }
             | Event::State(_)
             | Event::Health { .. }
             | Event::CaughtUp { .. } => Ok(()),

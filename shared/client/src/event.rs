@@ -23,6 +23,14 @@ pub enum Event {
         /// What was missing.
         gap: Gap,
     },
+    /// The history changed while the rows were missing: the gap is over. What of it exists in the new
+    /// history comes next, mostly after a gap of its own.
+    GapVoid {
+        /// Which stream.
+        key: StreamKey,
+        /// What was missing.
+        gap: Gap,
+    },
     /// These rows are gone for good; mostly because retention removed them before they were read. A
     /// [`Event::State`] follows when live-engine answers, and the rows go on after the range.
     Truncated {
@@ -111,6 +119,7 @@ impl Event {
             Event::State(state) => &state.key,
             Event::GapOpened { key, .. }
             | Event::GapHealed { key, .. }
+            | Event::GapVoid { key, .. }
             | Event::Truncated { key, .. }
             | Event::Rewind { key, .. }
             | Event::Reset { key, .. }
@@ -133,6 +142,7 @@ impl Event {
             Event::Rows(_) | Event::Truncated { .. } | Event::Rewind { .. } | Event::Reset { .. } => true,
             Event::GapOpened { .. }
             | Event::GapHealed { .. }
+            | Event::GapVoid { .. }
             | Event::State(_)
             | Event::Health { .. }
             | Event::CaughtUp { .. } => false,

@@ -121,6 +121,7 @@ impl Feed {
         match event {
             Happened::GapOpened(gap) => Event::GapOpened { key, gap: self.gap(gap) },
             Happened::GapHealed(gap) => Event::GapHealed { key, gap: self.gap(gap) },
+            Happened::GapVoid(gap) => Event::GapVoid { key, gap: self.gap(gap) },
             Happened::Truncated { epoch, range, reason } => Event::Truncated { key, epoch, range, reason },
             Happened::Rewind { from, to, keep } => Event::Rewind { key, from, to, keep },
             Happened::Reset { from, to } => Event::Reset { key, from, to },

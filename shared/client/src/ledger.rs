@@ -194,6 +194,7 @@ fn moved(stands: Cursor, event: &Event) -> Result<Option<Cursor>, Error> {
         Event::Reset { to, .. } => at(*to, Seq::NONE),
         Event::GapOpened { .. }
         | Event::GapHealed { .. }
+        | Event::GapVoid { .. }
         | Event::State(_)
         | Event::Health { .. }
         | Event::CaughtUp { .. } => Ok(None),
@@ -202,7 +203,7 @@ fn moved(stands: Cursor, event: &Event) -> Result<Option<Cursor>, Error> {
 
 /// Whether a store may want it although the cursor does not move.
 fn is_for_the_store(event: &Event) -> bool {
-    matches!(event, Event::GapOpened { .. } | Event::GapHealed { .. })
+    matches!(event, Event::GapOpened { .. } | Event::GapHealed { .. } | Event::GapVoid { .. })
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub struct GapCounts {
     pub found: u64,
     /// Of those, how many came after all.
     pub healed: u64,
+    /// Of those, how many a change of the history made meaningless.
+    pub void: u64,
     /// Ranges that are gone for good.
     pub truncated: u64,
     /// Rows that are gone for good.
@@ -152,6 +154,7 @@ impl Line {
             Event::Rows(batch) => self.note_rows(batch),
             Event::GapOpened { gap, .. } => report.gaps.found += u64::from(is_loss(gap.cause)),
             Event::GapHealed { gap, .. } => report.gaps.healed += u64::from(is_loss(gap.cause)),
+            Event::GapVoid { gap, .. } => report.gaps.void += u64::from(is_loss(gap.cause)),
             Event::Truncated { epoch, range, .. } => {
                 report.gaps.truncated += 1;
                 report.gaps.rows_truncated += range.len();

@@ -55,6 +55,10 @@ pub enum Event {
     GapOpened(Gap),
     /// All rows of the gap were handed over.
     GapHealed(Gap),
+    /// The epoch changed while the gap was open, which is over: what was missing is no row of the new
+    /// history, or is missing there too and opened again as a gap of that epoch. Comes before the
+    /// [`Event::Rewind`] or [`Event::Reset`] of the change, and also when nothing was taken back.
+    GapVoid(Gap),
     /// Rows were given up: they will not come. Open gaps end here as far as `range` reaches; when one
     /// reaches further, its rest is opened again as a gap of its own.
     Truncated {
@@ -66,7 +70,7 @@ pub enum Event {
         reason: TruncateReason,
     },
     /// Acknowledged history was lost at the source: rows after `keep` that were handed over never
-    /// happened. Open gaps are void.
+    /// happened. No gap is open.
     Rewind {
         /// The epoch until now.
         from: Epoch,
@@ -77,7 +81,7 @@ pub enum Event {
     },
     /// The log is another one: everything handed over before belongs to a history that is gone, and
     /// rows begin again at row 1. Those that are retired already are given up next, as
-    /// [`Event::Truncated`]. Open gaps are void.
+    /// [`Event::Truncated`]. No gap is open.
     Reset {
         /// The epoch until now.
         from: Epoch,

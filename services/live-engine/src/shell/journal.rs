@@ -75,6 +75,7 @@ impl Shell {
                 tracing::debug!(range = %gap.range, cause = gap.cause.name(), "journal gap opened");
             }
             Event::GapHealed(gap) => tracing::debug!(range = %gap.range, "journal gap healed"),
+            Event::GapVoid(gap) => tracing::debug!(range = %gap.range, "journal gap void"),
         }
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! Rows, cursors and the gap ledger in an application's DuckDB file, changing together.
 
+mod lines;
+
 use super::{Cursor, CursorStore};
-use crate::{BoxError, Event, Gap, TruncateReason};
+use crate::{BoxError, Event, TruncateReason};
 use gapless_model::{Seq, SeqRange, StreamKey, UnixMillis};
 use gapless_store::{AppStore, Change, Committed, GapLine, GapState, StoreError};
+use lines::OpenLines;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -40,8 +43,7 @@ pub struct DuckStore {
     waiting: Vec<Change>,
     waiting_rows: usize,
     first_waiting: Option<Instant>,
-    /// Gaps that an earlier run left open; they end when the rows come now.
-    left_open: Vec<GapLine>,
+    open_lines: OpenLines,
     totals: DuckTotals,
 }
 
@@ -84,15 +86,14 @@ impl DuckStore {
     /// As [`DuckStore::open`].
     pub fn open_with(path: impl AsRef<Path>, settings: DuckSettings) -> Result<DuckStore, StoreError> {
         let store = AppStore::open(path)?;
-        let left_open =
-            store.reader().gaps()?.into_iter().filter(|line| line.state == GapState::Open).collect();
+        let open_lines = OpenLines::left(store.reader().gaps()?);
         Ok(DuckStore {
             store,
             settings,
             waiting: Vec::new(),
             waiting_rows: 0,
             first_waiting: None,
-            left_open,
+            open_lines,
             totals: DuckTotals::default(),
         })
     }
@@ -106,23 +107,6 @@ impl DuckStore {
     pub fn app(&self) -> &AppStore {
         &self.store
     }
-
-    fn end_gaps_left_open(&mut self, key: &StreamKey, cursor: Cursor) {
-        let (ended, open) = std::mem::take(&mut self.left_open)
-            .into_iter()
-            .partition(|line| line.key == *key && line.range.last() <= cursor.applied);
-        self.left_open = open;
-        let ended: Vec<GapLine> = ended;
-        self.waiting.extend(ended.into_iter().map(|line| {
-            let healed = Some(now());
-            Change::Gap(GapLine {
-                state: GapState::Healed,
-                healed,
-                healed_by: "replay after a restart".into(),
-                ..line
-            })
-        }));
-    }
 }
 
 impl CursorStore for DuckStore {
@@ -132,14 +116,15 @@ impl CursorStore for DuckStore {
     }
 
     fn apply(&mut self, event: Event, cursor: Cursor) -> Result<(), BoxError> {
-        let key = event.key().clone();
-        let Some(change) = change(event) else { return Ok(()) };
-        if let Change::Rows(batch) = &change {
+        let lines = self.open_lines.handle(&event, cursor, now());
+        let change = change(event);
+        if let Some(Change::Rows(batch)) = &change {
             self.waiting_rows += batch.rows.len();
         }
-        self.waiting.push(change);
-        if !self.left_open.is_empty() {
-            self.end_gaps_left_open(&key, cursor);
+        self.waiting.extend(change);
+        self.waiting.extend(lines.into_iter().map(Change::Gap));
+        if self.waiting.is_empty() {
+            return Ok(());
         }
         self.first_waiting.get_or_insert_with(Instant::now);
         if self.waiting_rows >= self.settings.commit_rows { self.commit() } else { Ok(()) }
@@ -165,27 +150,14 @@ impl CursorStore for DuckStore {
 fn change(event: Event) -> Option<Change> {
     match event {
         Event::Rows(batch) => Some(Change::Rows(batch)),
-        Event::GapOpened { key, gap } => Some(Change::Gap(line(key, &gap, GapState::Open, ""))),
-        Event::GapHealed { key, gap } => Some(Change::Gap(line(key, &gap, GapState::Healed, "replay"))),
         Event::Truncated { key, epoch, range, reason } => {
             Some(Change::Truncated(truncated(key, epoch, range, reason_name(reason).to_owned())))
         }
         Event::Rewind { key, to, keep, .. } => Some(Change::Rewind { key, keep, epoch: to }),
         Event::Reset { key, to, .. } => Some(Change::Reset { key, epoch: to }),
+        // The ledger's lines are for `OpenLines`.
+        Event::GapOpened { .. } | Event::GapHealed { .. } | Event::GapVoid { .. } => None,
         Event::State(_) | Event::Health { .. } | Event::CaughtUp { .. } => None,
-    }
-}
-
-fn line(key: StreamKey, gap: &Gap, state: GapState, healed_by: &str) -> GapLine {
-    GapLine {
-        key,
-        epoch: gap.epoch,
-        range: gap.range,
-        cause: gap.cause.name().into(),
-        detected: gap.detected,
-        state,
-        healed: gap.healed,
-        healed_by: healed_by.into(),
     }
 }
 

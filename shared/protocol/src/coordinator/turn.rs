@@ -29,6 +29,7 @@ impl<T> Coordinator<T> {
         let applied = self.tracker.applied();
         let view = EpochView::of_status(status);
         let shared = view.shared_with(from);
+        self.end_gaps();
         let goes_on_after = match shared {
             _ if !self.has_begun => self.begin_again(status, shared),
             Some(shared) if applied < shared => applied,
@@ -53,17 +54,24 @@ impl<T> Coordinator<T> {
     /// A server without epochs has begun anew.
     pub(super) fn restart(&mut self, goes_on_after: Seq) {
         let epoch = self.tracker.view().epoch();
+        self.end_gaps();
         self.emit(Event::Reset { from: epoch, to: epoch });
         self.enter(EpochView::new(epoch), goes_on_after);
         self.question = Question::Status;
+    }
+
+    /// What was missing in the epoch so far need not exist in the next one; if it does, it is found again.
+    fn end_gaps(&mut self) {
+        for gap in self.gaps.void() {
+            self.counts.gaps_void += u64::from(gap.cause != GapCause::Join);
+            self.emit(Event::GapVoid(gap));
+        }
     }
 
     fn enter(&mut self, view: EpochView, goes_on_after: Seq) {
         if goes_on_after != self.tracker.applied() || self.progress == Progress::Unproven {
             self.progress = Progress::Behind;
         }
-        let void = self.gaps.void();
-        self.counts.gaps_void += void.iter().filter(|gap| gap.cause != GapCause::Join).count() as u64;
         self.tracker.turn(view, goes_on_after);
         self.floor = goes_on_after;
         self.phase = Phase::Following;

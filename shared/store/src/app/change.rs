@@ -59,8 +59,11 @@ pub enum GapState {
     Open,
     /// Every row was handed over after all.
     Healed,
-    /// The rows cannot be had any more.
+    /// Rows cannot be had any more. A truncation is a line of its own with exactly these rows and the reason
+    /// as cause; a gap that ended by it, and may have been longer, is another.
     Truncated,
+    /// The history changed: what was missing is no row of the new one, or in a line of its own.
+    Void,
 }
 
 impl GapState {
@@ -70,11 +73,13 @@ impl GapState {
             GapState::Open => "open",
             GapState::Healed => "healed",
             GapState::Truncated => "truncated",
+            GapState::Void => "void",
         }
     }
 
     pub(super) fn of_name(name: &str) -> Option<GapState> {
-        [GapState::Open, GapState::Healed, GapState::Truncated].into_iter().find(|state| state.name() == name)
+        let all = [GapState::Open, GapState::Healed, GapState::Truncated, GapState::Void];
+        all.into_iter().find(|state| state.name() == name)
     }
 }
 

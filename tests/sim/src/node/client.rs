@@ -171,6 +171,7 @@ fn happened(key: StreamKey, event: Happened, now: UnixMillis) -> Event {
     match event {
         Happened::GapOpened(found) => Event::GapOpened { key, gap: gap(found) },
         Happened::GapHealed(found) => Event::GapHealed { key, gap: gap(found) },
+        Happened::GapVoid(found) => Event::GapVoid { key, gap: gap(found) },
         Happened::Truncated { epoch, range, reason } => Event::Truncated { key, epoch, range, reason },
         Happened::Rewind { from, to, keep } => Event::Rewind { key, from, to, keep },
         Happened::Reset { from, to } => Event::Reset { key, from, to },

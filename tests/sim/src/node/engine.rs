@@ -194,7 +194,7 @@ impl EngineNode {
                 self.engine.handle_truncated(Position(range.last().0));
             }
             Event::CaughtUp { .. } => self.engine.handle_caught_up(),
-            Event::Health(_) | Event::GapOpened(_) | Event::GapHealed(_) => {}
+            Event::Health(_) | Event::GapOpened(_) | Event::GapHealed(_) | Event::GapVoid(_) => {}
         }
     }
 
@@ -294,6 +294,7 @@ pub(super) fn note_log_event(event: &Event, now: MonoTime, me: crate::net::NodeI
     let (what, a, b) = match event {
         Event::GapOpened(gap) => ("finds a gap", gap.range.start().0, gap.range.len()),
         Event::GapHealed(gap) => ("has healed a gap", gap.range.start().0, gap.range.len()),
+        Event::GapVoid(gap) => ("has a gap made void", gap.range.start().0, gap.range.len()),
         Event::Truncated { range, .. } => ("is told of a truncation", range.start().0, range.len()),
         Event::Rewind { keep, to, .. } => ("is told of a rewind", keep.0, to.0),
         Event::Reset { from, to } => ("is told of a reset", from.0, to.0),

@@ -120,6 +120,10 @@ fn json_event(event: &Event) -> Value {
             json!({ "event": "gap_healed", "stream": stream, "epoch": gap.epoch.0,
             "from": gap.range.start().0, "to": gap.range.last().0, "cause": gap.cause.name() })
         }
+        Event::GapVoid { gap, .. } => {
+            json!({ "event": "gap_void", "stream": stream, "epoch": gap.epoch.0,
+            "from": gap.range.start().0, "to": gap.range.last().0, "cause": gap.cause.name() })
+        }
         Event::Truncated { epoch, range, .. } => json!({ "event": "truncated", "stream": stream,
             "epoch": epoch.0, "from": range.start().0, "to": range.last().0 }),
         Event::Rewind { from, to, keep, .. } => json!({ "event": "rewind", "stream": stream,
@@ -146,6 +150,9 @@ fn words(event: &Event) -> String {
             format!("{key}: rows {} are missing ({})", gap.range, gap.cause.name())
         }
         Event::GapHealed { gap, .. } => format!("{key}: rows {} are here now", gap.range),
+        Event::GapVoid { gap, .. } => {
+            format!("{key}: the history changed, rows {} of it are not waited for any more", gap.range)
+        }
         Event::Truncated { range, reason, .. } => {
             format!("{key}: rows {range} are gone for good ({reason:?})")
         }

@@ -1,7 +1,7 @@
 //! When a file is committed, and what becomes of gaps over a restart.
 
 use super::{DuckSettings, DuckStore};
-use crate::{Cursor, CursorStore, Event, Gap, GapCause};
+use crate::{Cursor, CursorStore, Event, Gap, GapCause, TruncateReason};
 use gapless_model::{Batch, Candle, Epoch, Flags, Rows, Seq, SeqRange, StreamKey, UnixMillis};
 use gapless_store::GapState;
 use std::time::Duration;
@@ -52,4 +52,64 @@ fn a_gap_left_open_by_an_earlier_run_ends_when_its_rows_come() {
     let lines = store.app().reader().gaps().unwrap();
     assert_eq!(lines.len(), 1);
     assert_eq!((lines[0].state, lines[0].range), (GapState::Healed, range));
+}
+
+fn opened(first: u64, end: u64) -> Gap {
+    let range = SeqRange::new(Seq(first), Seq(end));
+    Gap { epoch: Epoch(7), range, cause: GapCause::Missed, detected: UnixMillis(1000), healed: None }
+}
+
+/// The ledger after these events, which leave the cursor at 5: where each line begins, and its state.
+fn ledger(events: Vec<Event>) -> Vec<(u64, GapState)> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = DuckStore::open(folder.path().join("a.duckdb")).unwrap();
+    store.apply(rows(1, 5), at(5)).unwrap();
+    for event in events {
+        store.apply(event, at(5)).unwrap();
+    }
+    store.commit().unwrap();
+    let lines = store.app().reader().gaps().unwrap();
+    lines.iter().map(|line| (line.range.start().0, line.state)).collect()
+}
+
+#[test]
+fn a_gap_that_a_new_history_made_void_is_not_open_any_more() {
+    let gap = opened(6, 9);
+    let told = [
+        Event::GapOpened { key: key(), gap },
+        Event::GapVoid { key: key(), gap },
+        Event::Rewind { key: key(), from: Epoch(7), to: Epoch(8), keep: Seq(4) },
+    ];
+    assert_eq!(ledger(told.to_vec()), [(6, GapState::Void)]);
+}
+
+#[test]
+fn a_gap_ends_where_its_rows_are_given_up_and_its_rest_is_a_line_of_its_own() {
+    let (gap, rest) = (opened(6, 20), opened(9, 20));
+    let range = SeqRange::new(Seq(6), Seq(9));
+    let told = [
+        Event::GapOpened { key: key(), gap },
+        Event::Truncated { key: key(), epoch: Epoch(7), range, reason: TruncateReason::Trimmed },
+        Event::GapOpened { key: key(), gap: rest },
+        Event::GapHealed { key: key(), gap: Gap { healed: Some(UnixMillis(2000)), ..rest } },
+    ];
+    let mut lines = ledger(told.to_vec());
+    lines.sort_by_key(|line| line.0);
+    let expected = [(6, GapState::Truncated), (6, GapState::Truncated), (9, GapState::Healed)];
+    assert_eq!(lines, expected, "the gap, the rows that are lost, the rest");
+}
+
+#[test]
+fn a_gap_left_open_by_an_earlier_run_ends_with_its_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.duckdb");
+    let mut store = DuckStore::open(&path).unwrap();
+    store.apply(rows(1, 5), at(5)).unwrap();
+    store.apply(Event::GapOpened { key: key(), gap: opened(6, 9) }, at(5)).unwrap();
+    store.commit().unwrap();
+    drop(store);
+    let mut store = DuckStore::open(&path).unwrap();
+    store.apply(Event::Reset { key: key(), from: Epoch(7), to: Epoch(8) }, Cursor::default()).unwrap();
+    store.commit().unwrap();
+    assert_eq!(store.app().reader().gaps().unwrap()[0].state, GapState::Void);
 }

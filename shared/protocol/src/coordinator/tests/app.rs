@@ -59,7 +59,11 @@ impl App {
                 *self = App { resets: self.resets + 1, notes: self.notes, ..App::default() };
             }
             Output::Event(
-                Event::GapOpened(_) | Event::GapHealed(_) | Event::CaughtUp { .. } | Event::Health(_),
+                Event::GapOpened(_)
+                | Event::GapHealed(_)
+                | Event::GapVoid(_)
+                | Event::CaughtUp { .. }
+                | Event::Health(_),
             )
             | Output::RequestStatus { .. }
             | Output::RequestReplay { .. }

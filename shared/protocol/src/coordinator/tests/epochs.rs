@@ -126,14 +126,25 @@ fn one_who_has_nothing_yet_just_begins_in_the_new_epoch() {
 }
 
 #[test]
-fn open_gaps_of_the_old_epoch_are_void() {
+fn open_gaps_of_the_old_epoch_are_void_and_said_to_be() {
     let mut rig = Rig::following(10);
     rig.live(15, 15);
     assert_eq!(rows_and_gaps(rig.heartbeat(20, 9)), [Did::Abandon, Did::AskStatus]);
     let did = rows_and_gaps(rig.answer_status(status(&[(10, 1), (20, 9)], 1, 8)));
-    assert_eq!(did, [rewind(10, 20, 8), Did::Event(Event::CaughtUp { at: Seq(8) })]);
+    assert_eq!(did, [Did::Void(11, 14), rewind(10, 20, 8), Did::Event(Event::CaughtUp { at: Seq(8) })]);
     assert!(gaps_add_up(&rig.coordinator));
     assert_eq!(rig.coordinator.counts().gaps_void, 1);
+}
+
+#[test]
+fn a_gap_ends_with_its_epoch_also_when_nothing_is_taken_back() {
+    let mut rig = Rig::following(10);
+    rig.live(15, 15);
+    rig.answer_rows(status(&[(10, 1)], 1, 15), vec![chunk(10, 11, 12)]);
+    rig.heartbeat(20, 16);
+    let did = rows_and_gaps(rig.answer_status(status(&[(10, 1), (20, 16)], 1, 15)));
+    assert_eq!(did, [Did::Void(11, 14), Did::Opened(13, 15, GapCause::EpochChange), Did::Ask(13, 15)]);
+    assert!(gaps_add_up(&rig.coordinator));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(super) enum Did {
     Replay(u64, u64),
     Opened(u64, u64, GapCause),
     Healed(u64, u64),
+    Void(u64, u64),
     Event(Event),
 }
 
@@ -155,6 +156,7 @@ impl Rig {
             Output::Event(Event::GapHealed(Gap { range, .. })) => {
                 Did::Healed(range.start().0, range.last().0)
             }
+            Output::Event(Event::GapVoid(Gap { range, .. })) => Did::Void(range.start().0, range.last().0),
             Output::Event(event) => Did::Event(event),
         }
     }

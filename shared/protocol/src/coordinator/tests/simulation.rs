@@ -205,7 +205,11 @@ fn the_simulation_meets_everything_that_can_happen() {
             Event::Rewind { .. } => Some("rewind"),
             Event::Reset { .. } => Some("reset"),
             Event::CaughtUp { .. } => Some("caught up"),
-            Event::GapOpened(_) | Event::GapHealed(_) | Event::Truncated { .. } | Event::Health(_) => None,
+            Event::GapOpened(_)
+            | Event::GapHealed(_)
+            | Event::GapVoid(_)
+            | Event::Truncated { .. }
+            | Event::Health(_) => None,
         }));
     }
     assert_eq!(met.len(), 10, "{met:?}");

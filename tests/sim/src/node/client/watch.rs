@@ -68,15 +68,19 @@ impl Watch {
                 io.truth.rows_given_up(&who, &key, *epoch, *range);
             }
             Event::Rewind { to, keep, .. } => {
+                no_gap_is_open(&who, stream, io);
                 let expected = stream.expected.replace(keep.next());
                 io.truth.require(
                     expected.is_none_or(|expected| *keep < expected),
                     "a rewind takes back what was handed over",
                     || format!("{who}: {key} keeps {keep}, expected {expected:?}"),
                 );
-                (stream.epoch, stream.gaps) = (*to, Vec::new());
+                stream.epoch = *to;
             }
-            Event::Reset { to, .. } => *stream = Stream { epoch: *to, ..Stream::default() },
+            Event::Reset { to, .. } => {
+                no_gap_is_open(&who, stream, io);
+                *stream = Stream { epoch: *to, ..Stream::default() };
+            }
             Event::GapOpened { gap, .. } => stream.gaps.push(*gap),
             Event::GapHealed { gap, .. } => {
                 let expected = stream.expected;
@@ -86,6 +90,13 @@ impl Watch {
                     || format!("{who}: {key} has {} healed, expected {expected:?}", gap.range),
                 );
                 stream.gaps.retain(|open| open.range.start() != gap.range.start());
+            }
+            Event::GapVoid { gap, .. } => {
+                let open = stream.gaps.len();
+                stream.gaps.retain(|known| known.range.start() != gap.range.start());
+                io.truth.require(stream.gaps.len() < open, "a void gap was open", || {
+                    format!("{who}: {key} is told that {} is void", gap.range)
+                });
             }
             Event::CaughtUp { at, .. } => {
                 let expected = stream.expected;
@@ -108,4 +119,9 @@ impl Watch {
             }
         }
     }
+}
+
+fn no_gap_is_open(who: &str, stream: &Stream, io: &mut Io<'_>) {
+    let gaps = &stream.gaps;
+    io.truth.require(gaps.is_empty(), "gaps end with their epoch", || format!("{who}: {gaps:?} are open"));
 }
