@@ -125,6 +125,7 @@ impl Peer {
             partition: 0,
             follower_id: String::new(),
             acknowledged: Position::NONE,
+            acknowledged_epoch: Epoch::UNSTATED,
             with_streams,
         };
         match self.ask(Message::JournalStatusRequest(request)) {
@@ -140,6 +141,7 @@ impl Peer {
             max_bytes,
             follower_id: String::new(),
             acknowledged: Position::NONE,
+            acknowledged_epoch: Epoch::UNSTATED,
         };
         match self.ask(Message::JournalReadRequest(request)) {
             Message::JournalReadResponse(response) => response,

@@ -69,6 +69,7 @@ fn wait_for_position(dir: &Path, target: u64) {
         partition: 0,
         follower_id: String::new(),
         acknowledged: Position::NONE,
+        acknowledged_epoch: Epoch::UNSTATED,
         with_streams: false,
     };
     let request = encode_message(&Message::JournalStatusRequest(request), "");

@@ -111,6 +111,7 @@ fn read(
         max_bytes: PAGE_BYTES,
         follower_id: String::new(),
         acknowledged: Position::NONE,
+        acknowledged_epoch: Epoch::UNSTATED,
     };
     let page = reader.read(request)?;
     if page.records.is_empty() {
