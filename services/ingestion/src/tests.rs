@@ -12,7 +12,7 @@ mod writing;
 
 use crate::{Bound, Config, Error, JournalConfig, SyncPolicy, run};
 use gapless_journal::Sync;
-use gapless_model::{Batch, Candle, Flags, Kind, Position, Rows, Seq, StreamKey, UnixMillis};
+use gapless_model::{Batch, Candle, Epoch, Flags, Kind, Position, Rows, Seq, StreamKey, UnixMillis};
 use gapless_service_kit::{ByteSize, Shutdown};
 use gapless_transport::{Context, Requester, RequesterSettings, Sent, Subscriber, SubscriberSettings};
 use gapless_wire::{

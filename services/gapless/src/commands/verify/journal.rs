@@ -5,7 +5,7 @@ use super::blocks::{Blocks, index};
 use super::holder::Holder;
 use crate::terminal;
 use anyhow::{Context, Result, anyhow};
-use gapless::{Batch, Client, JournalReadRequest, JournalReader, Position, SeqRange, StreamKey};
+use gapless::{Batch, Client, Epoch, JournalReadRequest, JournalReader, Position, SeqRange, StreamKey};
 use gapless_wire::{JournalRecordView, Limits, decode_batch};
 use std::collections::BTreeMap;
 
