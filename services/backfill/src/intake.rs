@@ -92,10 +92,10 @@ pub struct Intake {
     /// What follows from the write that is under way.
     writing: Option<Then>,
     failing: Option<Failing>,
-    /// The journal's epoch as last told, and the one whose view was taken over.
+    /// The epoch in which the journal is followed, and the one whose view was taken over.
     journal_epoch: Epoch,
     viewed: Epoch,
-    /// A view that waits for the records that it speaks of.
+    /// A view, of the epoch that is followed, that waits for the records that it speaks of.
     view: Option<JournalStatusResponse>,
     is_caught_up: bool,
     outputs: VecDeque<Output>,
@@ -119,7 +119,7 @@ impl Intake {
             next: None,
             writing: None,
             failing: None,
-            journal_epoch: Epoch::UNSTATED,
+            journal_epoch: epoch,
             viewed: Epoch::UNSTATED,
             view: None,
             is_caught_up: false,
@@ -232,7 +232,7 @@ impl Intake {
         match then {
             Then::Acknowledge(last) => {
                 self.hot.write(|hot| hot.committed(last));
-                self.outputs.push_back(Output::Acknowledge(last));
+                self.outputs.push_back(Output::Acknowledge { epoch: self.journal_epoch, position: last });
             }
             Then::GoOn(held) => self.go_on(held),
             Then::BeginAnew => self.begin_anew(),
@@ -249,7 +249,7 @@ impl Intake {
             Write::Commit(records) => self.pending.put_back(records),
             other @ (Write::Rewind { .. }
             | Write::Reset { .. }
-            | Write::SkipTo(_)
+            | Write::SkipTo { .. }
             | Write::TakeView { .. }) => {
                 self.next = Some((other, then));
             }
@@ -267,8 +267,7 @@ impl Intake {
     fn handle_event(&mut self, event: JournalEvent) {
         match event {
             JournalEvent::Watermark { epoch, .. } => {
-                self.journal_epoch = epoch;
-                self.drop_view_before(epoch);
+                self.note_epoch(epoch);
                 self.want_view();
             }
             JournalEvent::Streams(status) => self.handle_streams(status),
@@ -304,10 +303,10 @@ impl Intake {
         }
         match event {
             JournalEvent::Record { record, batch, epoch, .. } => {
-                self.drop_view_before(epoch);
+                self.note_epoch(epoch);
                 self.take(record, batch);
             }
-            JournalEvent::Event(Event::Truncated { range, .. }) => self.handle_truncated(range),
+            JournalEvent::Event(Event::Truncated { epoch, range, .. }) => self.handle_truncated(epoch, range),
             JournalEvent::Event(Event::CaughtUp { at }) => self.handle_caught_up(at),
             JournalEvent::Event(_) | JournalEvent::Watermark { .. } | JournalEvent::Streams(_) => {}
         }
@@ -320,7 +319,7 @@ impl Intake {
         self.hot.write(|hot| hot.insert(position, &batch, record.batch.into()));
         self.pending.push(position, batch);
         if on(Bug::AcknowledgedUncommitted) {
-            self.outputs.push_back(Output::Acknowledge(position));
+            self.outputs.push_back(Output::Acknowledge { epoch: self.journal_epoch, position });
         }
         if self.commit_at.is_none() {
             self.commit_at = Some(self.now.after(self.commit_every));
@@ -329,12 +328,18 @@ impl Intake {
 
     /// The journal no longer has records that were not read here. Which streams they were of is not known
     /// before its view of them was compared.
-    fn handle_truncated(&mut self, range: SeqRange) {
+    fn handle_truncated(&mut self, epoch: Epoch, range: SeqRange) {
         tracing::error!(%range, "the journal no longer has records that are not archived: their rows are lost here");
-        self.taken = self.taken.max(Position(range.last().0));
+        self.note_epoch(epoch);
+        self.skip_to(Position(range.last().0));
+    }
+
+    fn skip_to(&mut self, position: Position) {
+        self.taken = self.taken.max(position);
         self.viewed = Epoch::UNSTATED;
         self.view = None;
-        self.next = Some((Write::SkipTo(Position(range.last().0)), Then::AskWhatIsMissing));
+        let skip = Write::SkipTo { position, epoch: self.journal_epoch };
+        self.next = Some((skip, Then::AskWhatIsMissing));
     }
 
     fn handle_caught_up(&mut self, at: Seq) {
@@ -342,9 +347,11 @@ impl Intake {
             tracing::info!(position = at.0, "the journal is read");
         }
         self.is_caught_up = true;
-        // Above the last record, when the journal retired all that it ever had.
-        self.taken = self.taken.max(Position(at.0));
         self.outputs.push_back(Output::Ready);
+        if Position(at.0) > self.taken {
+            // The journal retired all that it ever had.
+            return self.skip_to(Position(at.0));
+        }
         self.want_view();
     }
 

@@ -158,8 +158,8 @@ impl Writer {
                     let done = self.write(write)?;
                     self.intake.handle_input(done, self.clock.now());
                 }
-                Output::Acknowledge(position) => self.follower.acknowledge(position),
-                Output::TakeBack(position) => self.follower.take_back(position),
+                Output::Acknowledge { epoch, position } => self.follower.acknowledge(epoch, position),
+                Output::TakeBack { epoch, position } => self.follower.take_back(epoch, position),
                 Output::RequestStreams => self.follower.request_streams(),
                 Output::FollowAnew(begin) => {
                     self.progress = None;
@@ -226,7 +226,7 @@ impl Writer {
                 tracing::warn!(file = %retired.display(), is_worth_keeping, "beginning a new archive");
                 archive.reset(*to, is_worth_keeping.then_some(retired.as_path()))
             }
-            Write::SkipTo(position) => archive.skip_to(*position),
+            Write::SkipTo { position, epoch } => archive.skip_to(*position, *epoch),
             Write::TakeView { streams } => {
                 let missing = archive.take_view(streams)?;
                 if missing.rows > 0 {

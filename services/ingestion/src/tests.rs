@@ -12,7 +12,7 @@ mod writing;
 
 use crate::{Bound, Config, Error, JournalConfig, SyncPolicy, run};
 use gapless_journal::Sync;
-use gapless_model::{Batch, Candle, Flags, Kind, Position, Rows, Seq, StreamKey, UnixMillis};
+use gapless_model::{Batch, Candle, Epoch, Flags, Kind, Position, Rows, Seq, StreamKey, UnixMillis};
 use gapless_service_kit::{ByteSize, Shutdown};
 use gapless_transport::{Context, Requester, RequesterSettings, Sent, Subscriber, SubscriberSettings};
 use gapless_wire::{
@@ -125,6 +125,7 @@ impl Peer {
             partition: 0,
             follower_id: String::new(),
             acknowledged: Position::NONE,
+            acknowledged_epoch: Epoch::UNSTATED,
             with_streams,
         };
         match self.ask(Message::JournalStatusRequest(request)) {
@@ -140,6 +141,7 @@ impl Peer {
             max_bytes,
             follower_id: String::new(),
             acknowledged: Position::NONE,
+            acknowledged_epoch: Epoch::UNSTATED,
         };
         match self.ask(Message::JournalReadRequest(request)) {
             Message::JournalReadResponse(response) => response,

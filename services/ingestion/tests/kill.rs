@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 use gapless_journal::Options;
-use gapless_model::{Position, Rows, Seq, UnixMillis};
+use gapless_model::{Epoch, Position, Rows, Seq, UnixMillis};
 use gapless_service_kit::ReadyFile;
 use gapless_transport::{Context, Requester, RequesterSettings};
 use gapless_wire::{JournalStatusRequest, Limits, Message, decode, decode_batch, encode_message};
@@ -69,6 +69,7 @@ fn wait_for_position(dir: &Path, target: u64) {
         partition: 0,
         follower_id: String::new(),
         acknowledged: Position::NONE,
+        acknowledged_epoch: Epoch::UNSTATED,
         with_streams: false,
     };
     let request = encode_message(&Message::JournalStatusRequest(request), "");

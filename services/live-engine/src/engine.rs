@@ -99,10 +99,11 @@ impl Engine {
         self.phase == Phase::Live
     }
 
-    /// Folds a record in; `None` when it would open one stream too many.
-    pub fn handle_record(&mut self, record: &JournalRecord, batch: &Batch) -> Option<Folded> {
+    /// Folds a record in that came while the journal was followed in `epoch`, which may be newer than the
+    /// record's own; `None` when it would open one stream too many.
+    pub fn handle_record(&mut self, epoch: Epoch, record: &JournalRecord, batch: &Batch) -> Option<Folded> {
         let publish = self.is_live();
-        let Some(applied) = self.state.apply(record.position, record.epoch, batch) else {
+        let Some(applied) = self.state.apply(record.position, epoch, batch) else {
             self.reach(record.position);
             return None;
         };
@@ -122,9 +123,9 @@ impl Engine {
         Some(Folded { stream, is_new: applied.is_new, publish, derived_rows, mismatch: applied.mismatch })
     }
 
-    /// The journal says how far it is.
+    /// The journal says how far it is, in the epoch that is followed.
     pub fn handle_watermark(&mut self, epoch: Epoch, earliest: Position, latest: Position) {
-        self.state.hear_epoch(epoch);
+        self.state.follow(epoch);
         if let Phase::Reading { until: None } = self.phase {
             let is_empty = earliest > latest;
             let until = if is_empty { Position::NONE } else { latest };

@@ -70,7 +70,7 @@ fn goes_on(mut engine: Engine) {
         }
         position = position.next();
         let batch = Batch { epoch, start: latest.next(), ..Batch::unsequenced(key, Flags::NONE, rows) };
-        let folded = engine.handle_record(&record(epoch, position), &batch);
+        let folded = engine.handle_record(epoch, &record(epoch, position), &batch);
         assert!(folded.is_some(), "a record that follows is not taken: {batch:?}");
         assert_eq!(engine.state().position(), position);
     }

@@ -281,7 +281,7 @@ impl Shell {
         let read = self.engine.state.position();
         let needed = self.engine.outbox.oldest().map_or(read, |oldest| Position(oldest.0 - 1));
         if self.engine.is_live() {
-            self.follower.acknowledge(read.min(needed));
+            self.follower.acknowledge(self.engine.state.epoch(), read.min(needed));
         }
     }
 

@@ -139,15 +139,16 @@ impl State {
         (0..).map(StreamIndex).zip(self.streams.iter().map(|stream| &**stream))
     }
 
-    /// The journal states this epoch; an older one is old news.
-    pub(crate) fn hear_epoch(&mut self, epoch: Epoch) {
-        self.epoch = self.epoch.max(epoch);
+    /// The journal is followed in this epoch. It may be an older one than before: a journal that was
+    /// replaced before it had records, by one whose clock is behind.
+    pub(crate) fn follow(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
     }
 
     /// Folds one record in. `None` when it would open one stream too many.
     pub(crate) fn apply(&mut self, position: Position, epoch: Epoch, batch: &Batch) -> Option<Applied> {
         self.position = position;
-        self.hear_epoch(epoch);
+        self.follow(epoch);
         let known = self.by_key.get(&batch.key).copied();
         let stream = match known {
             Some(stream) => stream,

@@ -237,7 +237,7 @@ impl Desk {
         let told = self.client.journal().and_then(|mut journal| {
             let status = journal.status(false)?;
             let position = acknowledged(self.newest.as_ref(), &status);
-            let status = journal.acknowledge(&self.config.follower_id, position)?;
+            let status = journal.acknowledge(&self.config.follower_id, status.epoch, position)?;
             Ok((position, status.latest))
         });
         match told {

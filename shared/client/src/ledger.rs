@@ -143,8 +143,12 @@ impl Ledger {
 
     fn apply(&mut self, event: Event) -> Result<(), Error> {
         let key = event.key().clone();
-        let stands = self.cursors.get(&key).copied().unwrap_or_default();
-        let Some(cursor) = moved(stands, &event)? else { return Ok(()) };
+        let stands = self.cursors.get(&key).copied();
+        if stands.is_none() && matches!(event, Event::Rewind { .. }) {
+            // It began at the end and nothing was handed over since: nothing is taken back.
+            return Ok(());
+        }
+        let Some(cursor) = moved(stands.unwrap_or_default(), &event)? else { return Ok(()) };
         if let Some(store) = &mut self.store {
             store.apply(event, cursor).map_err(Error::Store)?;
         }

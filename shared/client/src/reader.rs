@@ -2,7 +2,7 @@
 
 use crate::ask::Asker;
 use crate::{Error, Service};
-use gapless_model::{Batch, Digest, Position, SeqRange};
+use gapless_model::{Batch, Digest, Epoch, Position, SeqRange};
 use gapless_wire::{
     BackfillRequest, JournalReadRequest, JournalReadResponse, JournalStatusRequest, JournalStatusResponse,
     Limits, Message, decode_batch,
@@ -98,11 +98,12 @@ impl JournalReader {
             follower_id: String::new(),
             acknowledged: Position::NONE,
             with_streams,
+            acknowledged_epoch: Epoch::UNSTATED,
         })
     }
 
-    /// Tells the journal that `follower_id` no longer needs the records up to `acknowledged`, and asks how
-    /// far the journal is. What a follower has not acknowledged is kept for it, as long as it is heard of
+    /// Tells the journal that `follower_id` no longer needs the records up to `acknowledged` of `epoch`, and
+    /// asks how far the journal is. One in another epoch takes no notice of the position. What a follower has not acknowledged is kept for it, as long as it is heard of
     /// within its lease. [`Position::NONE`] only registers it.
     ///
     /// # Errors
@@ -110,10 +111,16 @@ impl JournalReader {
     pub fn acknowledge(
         &mut self,
         follower_id: &str,
+        epoch: Epoch,
         acknowledged: Position,
     ) -> Result<JournalStatusResponse, Error> {
-        let follower_id = follower_id.to_owned();
-        self.ask_status(JournalStatusRequest { partition: 0, follower_id, acknowledged, with_streams: false })
+        self.ask_status(JournalStatusRequest {
+            partition: 0,
+            follower_id: follower_id.to_owned(),
+            acknowledged,
+            with_streams: false,
+            acknowledged_epoch: epoch,
+        })
     }
 
     fn ask_status(&mut self, question: JournalStatusRequest) -> Result<JournalStatusResponse, Error> {

@@ -11,7 +11,7 @@ use crate::journal::{JournalEvent, REQUESTS};
 use crate::machine::Machine;
 use crate::stream::dialect::StreamDialect;
 use crate::{Progress, Select, StreamBegin, StreamEvent};
-use gapless_model::{MonoTime, Position, StreamKey};
+use gapless_model::{Epoch, MonoTime, Position, StreamKey};
 use gapless_protocol::{Begin, Settings};
 use gapless_transport::{Frame, Reach};
 use std::sync::Arc;
@@ -31,13 +31,13 @@ impl JournalMachine {
     }
 
     /// As [`crate::JournalFollower::acknowledge`].
-    pub fn acknowledge(&self, position: Position) {
-        self.shared.acknowledge(position);
+    pub fn acknowledge(&self, epoch: Epoch, position: Position) {
+        self.shared.acknowledge(epoch, position);
     }
 
     /// As [`crate::JournalFollower::take_back`].
-    pub fn take_back(&self, position: Position) {
-        self.shared.take_back(position);
+    pub fn take_back(&self, epoch: Epoch, position: Position) {
+        self.shared.take_back(epoch, position);
     }
 
     /// As [`crate::JournalFollower::request_streams`].

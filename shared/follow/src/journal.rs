@@ -132,17 +132,18 @@ impl JournalFollower {
         &self.handle.events
     }
 
-    /// Everything up to `position` is safe here: the journal may retire it. Told to the journal within
-    /// about a second. Without a `follower_id` it has no effect.
-    pub fn acknowledge(&self, position: Position) {
-        self.shared.acknowledge(position);
+    /// Everything up to `position` is safe here: the journal may retire it. `epoch` is the one of the last
+    /// [`JournalEvent`] that was dealt with and states one: a journal in another epoch takes no notice, since
+    /// its records at these positions may be others. Told to the journal within about a second. Without a
+    /// `follower_id` it has no effect.
+    pub fn acknowledge(&self, epoch: Epoch, position: Position) {
+        self.shared.acknowledge(epoch, position);
     }
 
     /// Nothing after `position` is safe here any more. Needed after [`Event::Rewind`] and [`Event::Reset`],
-    /// once what came before them was dealt with: positions are given out anew, and what was acknowledged
-    /// of the lost history must not let the journal retire the new one.
-    pub fn take_back(&self, position: Position) {
-        self.shared.take_back(position);
+    /// once what came before them was dealt with: positions are given out anew in the new `epoch`.
+    pub fn take_back(&self, epoch: Epoch, position: Position) {
+        self.shared.take_back(epoch, position);
     }
 
     /// Asks for the sequencer's view of every stream; the answer is [`JournalEvent::Streams`]. Retried

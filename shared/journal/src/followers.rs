@@ -134,12 +134,26 @@ impl Journal {
     /// [`JournalError::Follower`] for an id that is not 1 to 128 printable ASCII characters and for more
     /// than [`MAX_FOLLOWERS`]; [`JournalError::NoSpace`] when the registration cannot be stored.
     pub fn acknowledge(&self, id: &str, position: Position, now: UnixMillis) -> Result<(), JournalError> {
+        self.note(id, Some(position.min(self.latest())), now)
+    }
+
+    /// Follower `id` was heard of, without a position that means anything here: it needs what it needed
+    /// before, and everything when it was not registered, which it is then.
+    ///
+    /// # Errors
+    /// As [`Journal::acknowledge`].
+    pub fn hear_of(&self, id: &str, now: UnixMillis) -> Result<(), JournalError> {
+        self.note(id, None, now)
+    }
+
+    fn note(&self, id: &str, position: Option<Position>, now: UnixMillis) -> Result<(), JournalError> {
         let refuse = |reason| JournalError::Follower { id: id.chars().take(80).collect(), reason };
         if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(refuse("an id has 1 to 128 printable ASCII characters without spaces"));
         }
-        let acknowledged = position.min(self.latest()).0;
         let mut followers = self.shared.followers();
+        let before = followers.known.get(id).map(|known| Position(known.acknowledged));
+        let acknowledged = position.or(before).unwrap_or_default().0;
         let follower = Follower { acknowledged, seen_ms: now.0, unseen: Duration::ZERO };
         if let Some(known) = followers.known.get_mut(id) {
             *known = follower;

@@ -52,7 +52,8 @@ pub struct Coordinator<T> {
     tracker: GapTracker<T>,
     /// `applied` never falls below this; only joining and turning lower it.
     floor: Seq,
-    /// Whether rows of this log were ever handed over or given up, also before the start.
+    /// Whether the application knows of a place in this log, also from before the start: rows were handed
+    /// over or given up, or it was told that it has everything.
     has_begun: bool,
     gaps: OpenGaps,
     progress: Progress,
@@ -85,8 +86,9 @@ enum Phase {
     Bounding,
     /// The place is known.
     Following,
-    /// A newer epoch was stated, in which `latest` exists: its history must be known first.
-    Turning { to: Epoch, latest: Seq },
+    /// A newer epoch was stated, in which `latest` exists: its history must be known first. `is_bounded`:
+    /// the place in the epoch so far is known.
+    Turning { to: Epoch, latest: Seq, is_bounded: bool },
 }
 
 /// How the follower stands to the end of the log.
@@ -265,6 +267,7 @@ impl<T> Coordinator<T> {
         self.liveness.missing(is_missing, self.now);
         self.progress = match self.progress {
             Progress::Behind if !is_missing => {
+                self.has_begun |= at != Seq::NONE;
                 self.emit(Event::CaughtUp { at });
                 Progress::CaughtUp
             }

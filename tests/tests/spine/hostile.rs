@@ -144,6 +144,7 @@ fn absurd_requests() -> Vec<Vec<u8>> {
             max_bytes: u32::MAX,
             follower_id: String::new(),
             acknowledged: Position(u64::MAX),
+            acknowledged_epoch: Epoch(u64::MAX),
         }),
         Message::ListStreamsRequest(page.clone()),
         Message::StateRequest(page),

@@ -6,6 +6,20 @@ use gapless_planted::{Bug, on};
 use gapless_wire::JournalStatusResponse;
 
 impl Intake {
+    /// From here on the journal is followed in this epoch. A view of another one may speak of rows that are
+    /// lost, also when nothing that was read here is; and what is safe here is so in the new epoch too, unless
+    /// a rewind is under way.
+    pub(super) fn note_epoch(&mut self, epoch: Epoch) {
+        if epoch == self.journal_epoch {
+            return;
+        }
+        self.journal_epoch = epoch;
+        self.view = self.view.take().filter(|view| view.epoch == epoch);
+        if matches!(self.phase, Phase::Following) && self.position != Position::NONE {
+            self.outputs.push_back(Output::Acknowledge { epoch, position: self.position });
+        }
+    }
+
     /// Asks for the journal's view of the streams when it may tell something new: in an epoch that lost
     /// nothing here histories change all the same, also those of quiet streams, and rows may be missing. Only
     /// once the journal is read: before that, a rewind may be on its way.
@@ -35,12 +49,6 @@ impl Intake {
                 self.next = Some((write, Then::GoOn(held)));
             }
         }
-    }
-
-    /// The journal is followed in `epoch` now. A view of another one speaks of records that need not be those
-    /// at its positions any more, also when nothing was lost of what was read here.
-    pub(super) fn drop_view_before(&mut self, epoch: Epoch) {
-        self.view = self.view.take().filter(|view| view.epoch == epoch);
     }
 
     /// A view speaks of rows up to its position: what of them is not here by then will not come.
@@ -82,7 +90,7 @@ impl Intake {
     /// before all of this was read, so another one is wanted.
     pub(super) fn go_on(&mut self, mut held: Held) {
         tracing::warn!(position = self.position.0, "took back what the journal lost");
-        self.outputs.push_back(Output::TakeBack(self.position));
+        self.outputs.push_back(Output::TakeBack { epoch: self.epoch, position: self.position });
         self.taken = self.position;
         if !on(Bug::HotKeptAfterRewind) {
             self.hot.write(|hot| hot.clear(self.position));
@@ -107,7 +115,7 @@ impl Intake {
     /// The archive is empty.
     pub(super) fn begin_anew(&mut self) {
         self.hot.write(|hot| hot.clear(Position::NONE));
-        self.outputs.push_back(Output::TakeBack(Position::NONE));
+        self.outputs.push_back(Output::TakeBack { epoch: self.epoch, position: Position::NONE });
     }
 
     /// Too much came while the journal's view of the streams did not: the journal keeps it.

@@ -35,9 +35,19 @@ pub enum Output {
     /// before.
     Write(Write),
     /// Everything up to here is safe: tell the journal's follower.
-    Acknowledge(Position),
+    Acknowledge {
+        /// The epoch in which the position is meant.
+        epoch: Epoch,
+        /// The last record that is safe.
+        position: Position,
+    },
     /// Nothing after this is safe any more: tell the journal's follower.
-    TakeBack(Position),
+    TakeBack {
+        /// The epoch in which the position is meant.
+        epoch: Epoch,
+        /// The last record that is safe.
+        position: Position,
+    },
     /// Ask the journal for its view of every stream.
     RequestStreams,
     /// Replace the journal's follower by one that begins here.
@@ -85,7 +95,12 @@ pub enum Write {
         to: Epoch,
     },
     /// The journal no longer has the records up to this one.
-    SkipTo(Position),
+    SkipTo {
+        /// The last record that it no longer has.
+        position: Position,
+        /// The journal's epoch.
+        epoch: Epoch,
+    },
     /// The journal's view of every stream, as of a position that the archive has reached. Its epoch
     /// histories are taken over, and rows that it gave out and that are not here are missing for good.
     TakeView {

@@ -79,7 +79,7 @@ impl Rig {
                 (self.position, self.epoch) = (self.position.min(*keep), *to);
             }
             Write::Reset { to } => (self.position, self.epoch) = (Position::NONE, *to),
-            Write::SkipTo(position) => self.position = self.position.max(*position),
+            Write::SkipTo { position, epoch } => (self.position, self.epoch) = (*position, *epoch),
             Write::TakeView { .. } => {}
         }
     }
@@ -111,9 +111,21 @@ fn rows(from: u64, to: u64) -> Batch {
     batch(&key(A), 7, from, to)
 }
 
-fn truncated(from: u64, to: u64) -> Event {
+fn truncated(epoch: u64, from: u64, to: u64) -> Event {
     let range = SeqRange::new(Seq(from), Seq(to + 1));
-    Event::Truncated { epoch: Epoch(7), range, reason: TruncateReason::Trimmed }
+    Event::Truncated { epoch: Epoch(epoch), range, reason: TruncateReason::Trimmed }
+}
+
+fn acknowledge(epoch: u64, position: u64) -> Output {
+    Output::Acknowledge { epoch: Epoch(epoch), position: Position(position) }
+}
+
+fn take_back(epoch: u64, position: u64) -> Output {
+    Output::TakeBack { epoch: Epoch(epoch), position: Position(position) }
+}
+
+fn skip_to(epoch: u64, position: u64) -> Output {
+    Output::Write(Write::SkipTo { epoch: Epoch(epoch), position: Position(position) })
 }
 
 fn streams(epoch: u64, position: u64, of: &[(&str, u64)]) -> JournalEvent {
@@ -163,7 +175,7 @@ fn a_record_is_served_at_once_and_acknowledged_after_its_commit() {
     assert_eq!(rig.intake.poll_timeout(), Some((MonoTime(0).after(EVERY), "commit")));
     rig.pass(EVERY);
     let told = rig.told();
-    assert_eq!((committed(&told), told.last()), (vec![1, 2], Some(&Output::Acknowledge(Position(2)))));
+    assert_eq!((committed(&told), told.last()), (vec![1, 2], Some(&acknowledge(7, 2))));
     assert_eq!(rig.intake.poll_timeout(), None, "nothing is pending");
     assert_eq!(rig.intake.begin(), Begin::Cursor { epoch: Epoch(7), applied: Seq(2) });
 }
@@ -193,7 +205,7 @@ fn what_the_archive_does_not_take_is_tried_again_until_somebody_has_to_look() {
     rig.pass(RETRY_EVERY);
     let told = rig.told();
     assert_eq!(committed(&told), [1, 2]);
-    assert_eq!(told.get(1..), Some([Output::Writable, Output::Acknowledge(Position(2))].as_slice()));
+    assert_eq!(told.get(1..), Some([Output::Writable, acknowledge(7, 2)].as_slice()));
     rig.is_full = true;
     rig.record(3, rows(7, 9));
     for _ in 0..62 {
@@ -228,7 +240,7 @@ fn a_rewind_waits_for_the_journals_view_and_then_goes_on_in_order() {
     rig.event(Event::Rewind { from: Epoch(7), to: Epoch(9), keep: Seq(11) });
     assert!(matches!(rig.told().as_slice(), [Output::Behind { .. }, Output::RequestStreams]));
     assert_eq!(rig.latest(), None, "what the journal lost is not served");
-    rig.event(truncated(12, 13));
+    rig.event(truncated(9, 12, 13));
     rig.record(14, batch(&key(A), 9, 104, 110));
     rig.tell(streams(7, 12, &[(A, 106)]));
     assert_eq!(rig.told(), [Output::RequestStreams], "that was an answer from before");
@@ -237,8 +249,8 @@ fn a_rewind_waits_for_the_journals_view_and_then_goes_on_in_order() {
     assert_eq!(committed(&told), [11], "what stays is committed first");
     let Some(Output::Write(Write::Rewind { keep, from, to, .. })) = told.get(2) else { panic!("{told:?}") };
     assert_eq!((*keep, *from, *to), (Position(11), Epoch(7), Epoch(9)));
-    assert_eq!(told.get(3), Some(&Output::TakeBack(Position(11))));
-    assert_eq!(told.get(4), Some(&Output::Write(Write::SkipTo(Position(13)))), "in its place");
+    assert_eq!(told.get(3), Some(&take_back(9, 11)));
+    assert_eq!(told.get(4), Some(&skip_to(9, 13)), "in its place");
     assert_eq!((rig.latest(), rig.position), (Some(Seq(110)), Position(13)));
     rig.pass(EVERY);
     assert_eq!(committed(&rig.told()), [14]);
@@ -253,7 +265,7 @@ fn a_second_rewind_during_the_first_takes_back_more() {
     rig.event(Event::Rewind { from: Epoch(9), to: Epoch(11), keep: Seq(9) });
     rig.tell(streams(11, 9, &[(A, 91)]));
     let told = rig.told();
-    assert!(told.contains(&Output::TakeBack(Position(8))));
+    assert!(told.contains(&take_back(11, 8)));
     assert_eq!(rig.latest(), Some(Seq(91)), "record 9 stays, record 10 is lost");
 }
 
@@ -278,21 +290,21 @@ fn another_journal_begins_another_archive() {
     let told = rig.told();
     assert_eq!(committed(&told), [11], "the old archive is kept whole");
     assert!(told.contains(&Output::Write(Write::Reset { to: Epoch(9) })));
-    assert_eq!(told.last(), Some(&Output::TakeBack(Position::NONE)));
+    assert_eq!(told.last(), Some(&take_back(9, 0)));
     rig.record(1, batch(&key(A), 9, 1, 2));
     assert_eq!(rig.latest(), Some(Seq(2)));
     rig.pass(EVERY);
-    assert_eq!(rig.told().last(), Some(&Output::Acknowledge(Position(1))));
+    assert_eq!(rig.told().last(), Some(&acknowledge(9, 1)));
 }
 
 #[test]
 fn records_that_the_journal_no_longer_has_are_skipped_after_what_came_before() {
     let mut rig = Rig::at(10, 7);
     rig.record(11, rows(101, 103));
-    rig.event(truncated(12, 20));
+    rig.event(truncated(7, 12, 20));
     let told = rig.told();
     assert_eq!(committed(&told), [11]);
-    assert!(told.contains(&Output::Write(Write::SkipTo(Position(20)))));
+    assert!(told.contains(&skip_to(7, 20)));
     rig.record(21, rows(201, 203));
     rig.pass(EVERY);
     assert_eq!(committed(&rig.told()), [21]);
@@ -314,7 +326,7 @@ fn a_view_is_taken_over_once_all_that_it_speaks_of_is_stored() {
     assert!(matches!(told.last(), Some(Output::Write(Write::TakeView { streams })) if streams.len() == 1));
     rig.tell(watermark(7));
     assert_eq!(rig.told(), [], "it is known now");
-    rig.event(truncated(13, 14));
+    rig.event(truncated(7, 13, 14));
     assert_eq!(rig.told().last(), Some(&Output::RequestStreams), "which rows are missing?");
     rig.tell(streams(7, 14, &[(A, 112)]));
     assert!(matches!(rig.told().as_slice(), [Output::Write(Write::TakeView { .. })]));
@@ -348,6 +360,52 @@ fn a_journal_that_retired_everything_still_tells_of_its_streams() {
     rig.event(Event::CaughtUp { at: Seq(9) });
     rig.tell(streams(7, 9, &[(A, 50)]));
     assert!(matches!(rig.told().last(), Some(Output::Write(Write::TakeView { .. }))));
+}
+
+#[test]
+fn a_position_that_was_only_skipped_to_is_one_in_its_journal() {
+    let mut rig = Rig::new();
+    rig.tell(watermark(7));
+    rig.event(truncated(7, 1, 9));
+    assert!(rig.told().contains(&skip_to(7, 9)));
+    assert_eq!(rig.intake.begin(), Begin::Cursor { epoch: Epoch(7), applied: Seq(9) });
+    let mut rig = Rig::new();
+    rig.tell(watermark(7));
+    rig.event(Event::CaughtUp { at: Seq(9) });
+    assert_eq!(rig.intake.begin(), Begin::Cursor { epoch: Epoch(7), applied: Seq(9) });
+}
+
+#[test]
+fn a_view_is_not_taken_for_that_of_the_next_epoch() {
+    let mut rig = Rig::at(10, 7);
+    rig.tell(watermark(7));
+    rig.event(Event::CaughtUp { at: Seq(10) });
+    rig.tell(streams(7, 12, &[(A, 106)]));
+    rig.told();
+    // Records 11 and 12 were lost before they came here: nothing has to be taken back.
+    for position in [11, 12] {
+        rig.record(position, batch(&key(A), 9, 90 + position, 90 + position));
+    }
+    rig.pass(EVERY);
+    let told = rig.told();
+    assert_eq!(committed(&told), [11, 12]);
+    let took_view = told.iter().any(|told| matches!(told, Output::Write(Write::TakeView { .. })));
+    assert!(!took_view, "it speaks of rows that never were: {told:?}");
+    rig.tell(watermark(9));
+    assert_eq!(rig.told(), [Output::RequestStreams]);
+}
+
+#[test]
+fn what_is_safe_is_acknowledged_again_in_an_epoch_that_lost_nothing() {
+    let mut rig = Rig::at(10, 7);
+    rig.tell(watermark(7));
+    assert_eq!(rig.told(), []);
+    rig.tell(watermark(9));
+    assert_eq!(rig.told(), [acknowledge(9, 10)]);
+    rig.event(Event::Rewind { from: Epoch(9), to: Epoch(11), keep: Seq(8) });
+    rig.told();
+    rig.tell(watermark(11));
+    assert_eq!(rig.told(), [], "not before the archive has taken back what is lost");
 }
 
 #[test]

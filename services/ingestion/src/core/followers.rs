@@ -2,7 +2,7 @@
 
 use super::{Ledger, PARTITION};
 use gapless_journal::{Journal, JournalError};
-use gapless_model::{Position, UnixMillis};
+use gapless_model::{Epoch, Position, UnixMillis};
 use gapless_wire::{
     ErrorCode, ErrorResponse, Health, JournalReadRequest, JournalReadResponse, JournalStatusRequest,
     JournalStatusResponse, Message,
@@ -46,7 +46,8 @@ pub fn journal_status(journal: &Journal, now: UnixMillis) -> JournalStatusRespon
 }
 
 fn read(journal: &Journal, request: &JournalReadRequest, now: UnixMillis) -> Result<Message, ErrorResponse> {
-    acknowledge(journal, request.partition, &request.follower_id, request.acknowledged, now)?;
+    let stated = (request.acknowledged_epoch, request.acknowledged);
+    acknowledge(journal, request.partition, &request.follower_id, stated, now)?;
     let max_bytes = match request.max_bytes as usize {
         0 => ANSWER_BYTES,
         asked => asked.min(ANSWER_BYTES),
@@ -69,7 +70,8 @@ fn status(
     request: &JournalStatusRequest,
     now: UnixMillis,
 ) -> Result<Message, ErrorResponse> {
-    acknowledge(journal, request.partition, &request.follower_id, request.acknowledged, now)?;
+    let stated = (request.acknowledged_epoch, request.acknowledged);
+    acknowledge(journal, request.partition, &request.follower_id, stated, now)?;
     // The streams first: their rows are then all in records up to the position that is stated, so that a
     // follower which has read that far and lacks some of them knows that they will not come.
     let streams = if request.with_streams { ledger.streams(now) } else { Vec::new() };
@@ -80,7 +82,7 @@ fn acknowledge(
     journal: &Journal,
     partition: u32,
     follower: &str,
-    acknowledged: Position,
+    (epoch, acknowledged): (Epoch, Position),
     now: UnixMillis,
 ) -> Result<(), ErrorResponse> {
     if partition != PARTITION {
@@ -90,6 +92,10 @@ fn acknowledge(
     }
     if follower.is_empty() {
         return Ok(());
+    }
+    // A position of another epoch may be another record here; the follower is there all the same.
+    if epoch.is_stated() && epoch != journal.epoch() {
+        return journal.hear_of(follower, now).map_err(refused);
     }
     journal.acknowledge(follower, acknowledged, now).map_err(refused)
 }

@@ -99,6 +99,7 @@ fn a_follower_that_was_gone_for_longer_than_its_lease_is_told_what_it_lost() {
         follower_id: "archive".into(),
         acknowledged: Position(1),
         with_streams: false,
+        acknowledged_epoch: Epoch::UNSTATED,
     });
     service.follower().ask(acknowledged);
     fill(&service);

@@ -44,6 +44,7 @@ fn a_follower_is_registered_by_its_first_request_and_keeps_its_place_over_restar
             follower_id: "archive".into(),
             acknowledged: Position(acknowledged),
             with_streams: false,
+            acknowledged_epoch: Epoch::UNSTATED,
         })
     };
     let mut follower = service.follower();
@@ -56,6 +57,40 @@ fn a_follower_is_registered_by_its_first_request_and_keeps_its_place_over_restar
     let journal = gapless_journal::open(options, UnixMillis(1)).unwrap().journal;
     let known: Vec<_> = journal.followers().into_iter().map(|f| (f.id, f.acknowledged)).collect();
     assert_eq!(known, [("archive".to_owned(), Position(1))]);
+}
+
+/// W28: a position of another epoch may be another record here.
+#[test]
+fn a_position_of_another_epoch_acknowledges_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = start(config(dir.path()));
+    let epoch = service.producer().ingest("A", 1, candles(1, 1)).unwrap().epoch;
+    let request = |acknowledged_epoch, follower: &str| {
+        Message::JournalStatusRequest(JournalStatusRequest {
+            partition: 0,
+            follower_id: follower.into(),
+            acknowledged: Position(1),
+            with_streams: false,
+            acknowledged_epoch,
+        })
+    };
+    let mut follower = service.follower();
+    let asked = [
+        (Epoch(epoch.0 - 1), "of-the-journal-before"),
+        (epoch, "of-this-one"),
+        (Epoch(epoch.0 - 1), "of-this-one"),
+        (Epoch::UNSTATED, "of-an-older-version"),
+    ];
+    for (epoch, id) in asked {
+        assert!(matches!(follower.ask(request(epoch, id)), Message::JournalStatusResponse(_)));
+    }
+    drop(follower);
+    service.stop();
+    let options = config(dir.path()).journal.options("any".into());
+    let journal = gapless_journal::open(options, UnixMillis(1)).unwrap().journal;
+    let known: Vec<_> = journal.followers().into_iter().map(|f| (f.id, f.acknowledged.0)).collect();
+    let expected = [("of-an-older-version", 1), ("of-the-journal-before", 0), ("of-this-one", 1)];
+    assert_eq!(known, expected.map(|(id, position)| (id.to_owned(), position)));
 }
 
 #[test]

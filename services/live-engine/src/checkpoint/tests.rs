@@ -23,7 +23,7 @@ fn restore(parts: &[Bytes]) -> Result<Engine, RestoreError> {
 /// Folds the records after `position`.
 fn read(engine: &mut Engine, journal: &Journal, after: Position) -> Vec<Folded> {
     let rest = journal.records.iter().skip(after.0 as usize);
-    rest.map(|(record, batch)| engine.handle_record(record, batch).unwrap()).collect()
+    rest.map(|(record, batch)| engine.handle_record(record.epoch, record, batch).unwrap()).collect()
 }
 
 /// What happens to a journal and an engine that follows it.
@@ -160,7 +160,7 @@ fn tell(engine: &mut Engine, journal: &Journal, told: Told) -> Option<Folded> {
     match told {
         Told::Record(at) => {
             let (record, batch) = &journal.records[at];
-            Some(engine.handle_record(record, batch).unwrap())
+            Some(engine.handle_record(record.epoch, record, batch).unwrap())
         }
         Told::Lost(last) => {
             engine.handle_truncated(last);
@@ -193,7 +193,7 @@ proptest! {
         for told in world.told.clone() {
             tell(&mut all, &world.journal, told);
         }
-        all.state.hear_epoch(world.engine.state().epoch());
+        all.state.follow(world.engine.state().epoch());
         prop_assert!(parts(&all) == checkpoint, "what was acknowledged is no part of it");
 
         let mut restored = restore(&checkpoint).unwrap();

@@ -75,7 +75,7 @@ fn read(journal: &Journal) -> Engine {
     let mut engine = Engine::new(&LIMITS, &rules(), None);
     engine.handle_watermark(EPOCH, Position(1), journal.latest());
     for (record, batch) in &journal.records {
-        let folded = engine.handle_record(record, batch).unwrap();
+        let folded = engine.handle_record(record.epoch, record, batch).unwrap();
         assert_eq!((folded.publish, folded.mismatch), (false, None));
     }
     assert!(engine.is_live());
@@ -89,7 +89,7 @@ fn settle(engine: &mut Engine, journal: &mut Journal) {
         journal.append((PRODUCER_ID, send.producer_sequence), send.batch);
         engine.outbox.handle_reply(send.id, crate::outbox::Reply::Accepted, now);
         let (record, batch) = journal.records.last().unwrap();
-        engine.handle_record(record, batch).unwrap();
+        engine.handle_record(record.epoch, record, batch).unwrap();
     }
 }
 
@@ -100,14 +100,17 @@ fn history_is_read_in_silence_and_what_comes_after_is_published() {
     journal.append_rows(3, 3);
     let mut engine = Engine::new(&LIMITS, &rules(), None);
     let (record, batch) = &journal.records[0];
-    assert!(!engine.handle_record(record, batch).unwrap().publish, "before the journal said how far it is");
+    assert!(
+        !engine.handle_record(record.epoch, record, batch).unwrap().publish,
+        "before the journal said how far it is"
+    );
     engine.handle_watermark(EPOCH, Position(1), Position(2));
     let (record, batch) = &journal.records[1];
-    assert!(!engine.handle_record(record, batch).unwrap().publish);
+    assert!(!engine.handle_record(record.epoch, record, batch).unwrap().publish);
     assert!(engine.is_live());
     journal.append_rows(6, 1);
     let (record, batch) = &journal.records[2];
-    assert!(engine.handle_record(record, batch).unwrap().publish);
+    assert!(engine.handle_record(record.epoch, record, batch).unwrap().publish);
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn a_later_watermark_does_not_move_the_end_of_history() {
     engine.handle_watermark(EPOCH, Position(1), Position(1));
     engine.handle_watermark(EPOCH, Position(1), Position(900));
     let (record, batch) = &journal.records[0];
-    engine.handle_record(record, batch).unwrap();
+    engine.handle_record(record.epoch, record, batch).unwrap();
     assert!(engine.is_live());
 }
 
@@ -170,7 +173,7 @@ proptest! {
             minute += count + i64::from(*count == 7);
         }
         for (record, batch) in &lively.records {
-            engine.handle_record(record, batch).unwrap();
+            engine.handle_record(record.epoch, record, batch).unwrap();
         }
         settle(&mut engine, &mut lively);
         for (_, sends) in &batches {

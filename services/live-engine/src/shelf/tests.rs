@@ -7,7 +7,7 @@ fn engine(records: i64) -> (Engine, Journal) {
     let mut engine = Engine::new(&LIMITS, &rules(), None);
     engine.handle_watermark(EPOCH, Position(1), journal.latest());
     for (record, batch) in &journal.records {
-        engine.handle_record(record, batch).unwrap();
+        engine.handle_record(record.epoch, record, batch).unwrap();
     }
     (engine, journal)
 }
@@ -15,7 +15,7 @@ fn engine(records: i64) -> (Engine, Journal) {
 fn read_one(engine: &mut Engine, journal: &mut Journal) {
     journal.append_rows(journal.records.len() as i64, 1);
     let (record, batch) = journal.records.last().unwrap();
-    engine.handle_record(record, batch).unwrap();
+    engine.handle_record(record.epoch, record, batch).unwrap();
 }
 
 fn ask(position: u64, part: u32) -> CheckpointRequest {

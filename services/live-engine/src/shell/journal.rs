@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::reading::Reading;
 use crate::restart::Restart;
 use gapless_follow::JournalEvent;
-use gapless_model::{Batch, Position, SeqRange};
+use gapless_model::{Batch, Epoch, Position, SeqRange};
 use gapless_protocol::{Event, Health, Source, TruncateReason};
 use gapless_wire::JournalRecord;
 
@@ -14,7 +14,9 @@ impl Shell {
     pub(super) fn handle_event(&mut self, event: JournalEvent) -> Result<(), Error> {
         let was_live = self.engine.is_live();
         match event {
-            JournalEvent::Record { record, batch, source, .. } => self.record(record, &batch, source)?,
+            JournalEvent::Record { record, batch, epoch, source } => {
+                self.record(epoch, record, &batch, source)?;
+            }
             JournalEvent::Watermark { epoch, earliest, latest } => {
                 self.reading.skip(Position(earliest.0.saturating_sub(1)));
                 self.engine.handle_watermark(epoch, earliest, latest);
@@ -28,9 +30,15 @@ impl Shell {
         Ok(())
     }
 
-    fn record(&mut self, record: JournalRecord, batch: &Batch, source: Source) -> Result<(), Error> {
+    fn record(
+        &mut self,
+        epoch: Epoch,
+        record: JournalRecord,
+        batch: &Batch,
+        source: Source,
+    ) -> Result<(), Error> {
         self.meters.applied(source);
-        let Some(folded) = self.engine.handle_record(&record, batch) else {
+        let Some(folded) = self.engine.handle_record(epoch, &record, batch) else {
             let limit = self.config.max_streams;
             tracing::error!(stream = %batch.key, limit, "too many streams: raise max_streams");
             self.proven.fails("a stream is left out: raise max_streams");

@@ -94,11 +94,13 @@ fn no_more_streams_are_opened_than_allowed() {
 }
 
 #[test]
-fn epochs_never_go_back() {
+fn the_epoch_is_the_one_in_which_the_journal_is_followed() {
     let mut state = State::new(5, 1);
-    state.hear_epoch(Epoch(9));
-    state.apply(Position(1), EPOCH, &batch("A", 1, 1));
-    assert_eq!(state.epoch(), Epoch(9));
+    state.follow(Epoch(9));
+    state.apply(Position(1), Epoch(9), &Batch { epoch: Epoch(3), ..batch("A", 1, 1) });
+    assert_eq!(state.epoch(), Epoch(9), "a record may be older");
+    state.follow(Epoch(7));
+    assert_eq!(state.epoch(), Epoch(7), "a journal whose clock was behind took its place");
 }
 
 #[test]

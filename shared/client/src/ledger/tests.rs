@@ -66,6 +66,15 @@ fn a_subscription_from_the_latest_row_starts_its_cursor_there() {
 }
 
 #[test]
+fn a_rewind_before_the_first_row_takes_nothing_back() {
+    let (mut ledger, store) = ledger(Acknowledge::Explicit);
+    ledger.ack(Event::Rewind { key: key(), from: Epoch(6), to: Epoch(7), keep: Seq(1000) }).unwrap();
+    ledger.hand_over(&rows(1001, 2)).unwrap();
+    ledger.ack(rows(1001, 2)).unwrap();
+    assert_eq!(store.cursor(&key()), cursor(1002));
+}
+
+#[test]
 fn truncation_rewind_and_reset_move_the_cursor_with_its_epoch() {
     let (mut ledger, store) = ledger(Acknowledge::OnNext);
     let range = SeqRange::new(Seq(1), Seq(101));

@@ -14,8 +14,8 @@ use gapless_wire::{
     JournalReadRequest, JournalRecord, JournalStatusRequest, JournalStatusResponse, Limits, Message, decode,
     topic,
 };
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often progress is looked at.
@@ -39,21 +39,40 @@ pub(crate) enum Wish {
     Streams,
 }
 
+/// Up to where records are safe with the application, and in which history that position is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Acknowledged {
+    epoch: Epoch,
+    position: Position,
+}
+
 /// What the application's side and the driver share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    acknowledged: AtomicU64,
+    acknowledged: Mutex<Acknowledged>,
     streams_wanted: AtomicBool,
     progress: Mutex<Option<Progress>>,
 }
 
 impl Shared {
-    pub(crate) fn acknowledge(&self, position: Position) {
-        self.acknowledged.fetch_max(position.0, Ordering::Relaxed);
+    /// Within one epoch the furthest counts; another epoch's position is another record's.
+    pub(crate) fn acknowledge(&self, epoch: Epoch, position: Position) {
+        let mut held = self.held();
+        let before = if held.epoch == epoch { held.position } else { Position::NONE };
+        *held = Acknowledged { epoch, position: position.max(before) };
     }
 
-    pub(crate) fn take_back(&self, position: Position) {
-        self.acknowledged.fetch_min(position.0, Ordering::Relaxed);
+    pub(crate) fn take_back(&self, epoch: Epoch, position: Position) {
+        let mut held = self.held();
+        *held = Acknowledged { epoch, position: position.min(held.position) };
+    }
+
+    fn acknowledged(&self) -> Acknowledged {
+        *self.held()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Acknowledged> {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn want_streams(&self) {
@@ -82,10 +101,11 @@ pub(crate) struct JournalDialect {
     /// The same as last heard, when its epoch is not the one that is followed yet: what was handed over so
     /// far may be taken back, and nobody shall put the new epoch on it.
     held: Option<(Epoch, Position, Position)>,
-    /// The epoch that is followed, as of the last look; unstated before there is one.
+    /// The epoch that is followed, as of the last look or of what was handed over since; unstated before
+    /// there is one.
     followed: Epoch,
     /// `None`: not told, or not known to have arrived.
-    acknowledged_told: Option<u64>,
+    acknowledged_told: Option<Acknowledged>,
     next_acknowledge: MonoTime,
     acknowledge_again: MonoTime,
     next_tick: MonoTime,
@@ -96,7 +116,7 @@ impl JournalDialect {
     pub(crate) fn new(partition: u32, follower_id: String, begin: Begin, shared: Arc<Shared>) -> Self {
         let followed = match begin {
             Begin::Cursor { epoch, applied } => {
-                shared.acknowledge(Position(applied.0));
+                shared.acknowledge(epoch, Position(applied.0));
                 epoch
             }
             Begin::Earliest | Begin::Latest | Begin::At(_) => Epoch::UNSTATED,
@@ -110,7 +130,7 @@ impl JournalDialect {
             watermark: None,
             held: None,
             followed,
-            acknowledged_told: Some(0),
+            acknowledged_told: Some(Acknowledged::default()),
             next_acknowledge: MonoTime(0),
             acknowledge_again: MonoTime(0),
             next_tick: MonoTime(0),
@@ -204,7 +224,7 @@ impl Dialect for JournalDialect {
     }
 
     fn write(&mut self, question: &mut Question<Wish>, _: MonoTime) -> Result<Message, Failure> {
-        let acknowledged = Position(self.shared.acknowledged.load(Ordering::Relaxed));
+        let Acknowledged { epoch: acknowledged_epoch, position: acknowledged } = self.shared.acknowledged();
         let (partition, follower_id) = (self.partition, self.follower_id.clone());
         Ok(match &question.asked {
             Asked::Replay { range, .. } => Message::JournalReadRequest(JournalReadRequest {
@@ -213,6 +233,7 @@ impl Dialect for JournalDialect {
                 max_bytes: READ_BYTES,
                 follower_id,
                 acknowledged,
+                acknowledged_epoch,
             }),
             Asked::Status | Asked::Own(Wish::Acknowledge | Wish::Streams) => {
                 let with_streams = question.asked == Asked::Own(Wish::Streams);
@@ -221,6 +242,7 @@ impl Dialect for JournalDialect {
                     follower_id,
                     acknowledged,
                     with_streams,
+                    acknowledged_epoch,
                 })
             }
         })
@@ -263,11 +285,15 @@ impl Dialect for JournalDialect {
     }
 
     fn deliver(&mut self, _: u32, chunk: Chunk<Payload>, _: SeqRange, source: Source) -> JournalEvent {
+        self.followed = chunk.epoch;
         let Payload { record, batch } = chunk.payload;
         JournalEvent::Record { record, batch, epoch: chunk.epoch, source }
     }
 
     fn event(&mut self, _: u32, event: Event) -> Option<JournalEvent> {
+        if let Event::Rewind { to, .. } | Event::Reset { to, .. } = &event {
+            self.followed = *to;
+        }
         Some(JournalEvent::Event(event))
     }
 
@@ -287,7 +313,7 @@ impl Dialect for JournalDialect {
         if self.shared.streams_wanted.swap(false, Ordering::SeqCst) {
             self.wish(Wish::Streams, steps);
         }
-        let acknowledged = self.shared.acknowledged.load(Ordering::Relaxed);
+        let acknowledged = self.shared.acknowledged();
         let news = self.acknowledged_told != Some(acknowledged) || now >= self.acknowledge_again;
         if news && !self.follower_id.is_empty() && now >= self.next_acknowledge {
             self.next_acknowledge = now.after(ACKNOWLEDGE_EVERY);

@@ -95,7 +95,7 @@ fn a_cursor_resumes_and_is_acknowledged_from_the_first_request_on() {
     reader.until(50);
     let heard = fake.log.lock().unwrap().heard.clone();
     assert!(heard.iter().all(|heard| *heard == ("archive".into(), 40)), "{heard:?}");
-    reader.follower.acknowledge(Position(50));
+    reader.follower.acknowledge(EPOCH, Position(50));
     eventually("the acknowledgement is told", || {
         reader.take();
         fake.log.lock().unwrap().heard.contains(&("archive".into(), 50)).then_some(())

@@ -94,6 +94,18 @@ fn acknowledged_positions_are_stored_with_the_next_tick() {
 }
 
 #[test]
+fn a_follower_that_is_only_heard_of_needs_what_it_needed_before() {
+    let dir = folder();
+    let opened = five_segments(dir.path(), Retention::default());
+    opened.journal.acknowledge("known", Position(9), NOW).unwrap();
+    opened.journal.hear_of("known", minute(1)).unwrap();
+    opened.journal.hear_of("new", minute(1)).unwrap();
+    let known = opened.journal.followers();
+    let known: Vec<_> = known.iter().map(|f| (f.id.as_str(), f.acknowledged.0, f.seen)).collect();
+    assert_eq!(known, [("known", 9, minute(1)), ("new", 0, minute(1))]);
+}
+
+#[test]
 fn a_follower_has_acknowledged_nothing_of_a_journal_that_started_over() {
     let dir = folder();
     let opened = five_segments(dir.path(), Retention::default());

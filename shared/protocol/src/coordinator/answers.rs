@@ -34,16 +34,16 @@ impl<T> Coordinator<T> {
     fn take_status(&mut self, status: &LogStatus, asked_at: Option<Seq>) -> bool {
         match self.phase {
             Phase::Joining => self.join(status.epoch, status.latest),
-            Phase::Turning { to, latest } if status.epoch >= to => {
+            Phase::Turning { to, latest, is_bounded: _ } if status.epoch >= to => {
                 let latest = if status.epoch == to { latest } else { Seq::NONE };
                 self.turn(status, latest);
                 return true;
             }
-            Phase::Turning { .. } => {
+            Phase::Turning { is_bounded, .. } => {
                 if !self.is_older_for_good(asked_at) {
                     return false;
                 }
-                self.resume_without_turning();
+                self.resume_without_turning(is_bounded);
             }
             Phase::Bounding | Phase::Following => {}
         }

@@ -65,13 +65,13 @@ impl<T> Coordinator<T> {
     /// What a live statement about an epoch means here: returns up to which row it holds, `None` when
     /// the follower can do nothing with it now.
     fn place(&mut self, epoch: Epoch, latest: Seq, sign: Sign) -> Option<Seq> {
-        if let Phase::Turning { to, latest: known } = self.phase {
+        if let Phase::Turning { to, latest: known, is_bounded } = self.phase {
             if epoch < to {
                 self.counts.chunks_stale += 1;
             } else {
                 self.liveness.heard(sign, self.now);
                 let latest = if epoch == to { latest.max(known) } else { latest };
-                self.phase = Phase::Turning { to: epoch, latest };
+                self.phase = Phase::Turning { to: epoch, latest, is_bounded };
                 self.older_epoch = 0;
             }
             return None;

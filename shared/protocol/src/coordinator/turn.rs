@@ -10,17 +10,16 @@ impl<T> Coordinator<T> {
     /// A newer epoch was stated, in which `latest` exists. Nothing is handed over until its history is
     /// known: the next row may follow on rows that were lost.
     pub(super) fn turn_to(&mut self, to: Epoch, latest: Seq) {
-        self.phase = Phase::Turning { to, latest };
+        self.phase = Phase::Turning { to, latest, is_bounded: self.phase != Phase::Bounding };
         self.older_epoch = 0;
         self.question = Question::Status;
         self.abandon_replay();
     }
 
     /// Nobody but a single live message knows of the newer epoch: goes on in the one that it is in.
-    pub(super) fn resume_without_turning(&mut self) {
+    pub(super) fn resume_without_turning(&mut self, is_bounded: bool) {
         self.older_epoch = 0;
-        let is_unbounded = self.begin == Begin::Earliest && !self.has_begun;
-        self.phase = if is_unbounded { Phase::Bounding } else { Phase::Following };
+        self.phase = if is_bounded { Phase::Following } else { Phase::Bounding };
     }
 
     /// Enters the epoch of a status; `latest` is a row that is known to exist in it besides.

@@ -142,17 +142,18 @@ impl Archive {
         append::append(&self.database, &self.shared, self.seal_rows, records)
     }
 
-    /// Moves the position without rows: the journal lost the records up to and with `position`.
+    /// Moves the position without rows: the journal, which is in `epoch`, lost the records up to and with
+    /// `position`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn skip_to(&mut self, position: Position) -> Result<(), StoreError> {
-        let (now, epoch) = (self.position(), self.epoch());
-        if position <= now {
+    pub fn skip_to(&mut self, position: Position, epoch: Epoch) -> Result<(), StoreError> {
+        if position <= self.position() {
             return Ok(());
         }
+        // Without its epoch a position could be taken for one in another journal.
         tables::write_state(&self.database.connection, position, epoch)?;
-        self.shared.write(|directory| directory.position = position);
+        self.shared.write(|directory| (directory.position, directory.epoch) = (position, epoch));
         Ok(())
     }
 

@@ -79,6 +79,7 @@ pub(super) fn read_request(request: fb::JournalReadRequest<'_>) -> Result<Journa
         max_bytes: request.max_bytes(),
         follower_id: field::optional_id("follower_id", request.follower_id())?.to_owned(),
         acknowledged: Position(request.acknowledged()),
+        acknowledged_epoch: Epoch(request.acknowledged_epoch()),
     })
 }
 
@@ -116,6 +117,7 @@ pub(super) fn status_request(
         follower_id: field::optional_id("follower_id", request.follower_id())?.to_owned(),
         acknowledged: Position(request.acknowledged()),
         with_streams: request.with_streams(),
+        acknowledged_epoch: Epoch(request.acknowledged_epoch()),
     })
 }
 

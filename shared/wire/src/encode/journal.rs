@@ -112,6 +112,7 @@ impl Out {
                 max_bytes: request.max_bytes,
                 follower_id,
                 acknowledged: request.acknowledged.0,
+                acknowledged_epoch: request.acknowledged_epoch.0,
             }
         )
     }
@@ -148,6 +149,7 @@ impl Out {
                 follower_id,
                 acknowledged: request.acknowledged.0,
                 with_streams: request.with_streams,
+                acknowledged_epoch: request.acknowledged_epoch.0,
             }
         )
     }

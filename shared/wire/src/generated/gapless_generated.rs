@@ -5658,6 +5658,7 @@ impl<'a> JournalReadRequest<'a> {
   pub const VT_MAX_BYTES: ::flatbuffers::VOffsetT = 8;
   pub const VT_FOLLOWER_ID: ::flatbuffers::VOffsetT = 10;
   pub const VT_ACKNOWLEDGED: ::flatbuffers::VOffsetT = 12;
+  pub const VT_ACKNOWLEDGED_EPOCH: ::flatbuffers::VOffsetT = 14;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -5669,6 +5670,7 @@ impl<'a> JournalReadRequest<'a> {
     args: &'args JournalReadRequestArgs<'args>
   ) -> ::flatbuffers::WIPOffset<JournalReadRequest<'bldr>> {
     let mut builder = JournalReadRequestBuilder::new(_fbb);
+    builder.add_acknowledged_epoch(args.acknowledged_epoch);
     builder.add_acknowledged(args.acknowledged);
     builder.add_from_position(args.from_position);
     if let Some(x) = args.follower_id { builder.add_follower_id(x); }
@@ -5713,6 +5715,13 @@ impl<'a> JournalReadRequest<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u64>(JournalReadRequest::VT_ACKNOWLEDGED, Some(0)).unwrap()}
   }
+  #[inline]
+  pub fn acknowledged_epoch(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(JournalReadRequest::VT_ACKNOWLEDGED_EPOCH, Some(0)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for JournalReadRequest<'_> {
@@ -5726,6 +5735,7 @@ impl ::flatbuffers::Verifiable for JournalReadRequest<'_> {
      .visit_field::<u32>("max_bytes", Self::VT_MAX_BYTES, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("follower_id", Self::VT_FOLLOWER_ID, false)?
      .visit_field::<u64>("acknowledged", Self::VT_ACKNOWLEDGED, false)?
+     .visit_field::<u64>("acknowledged_epoch", Self::VT_ACKNOWLEDGED_EPOCH, false)?
      .finish();
     Ok(())
   }
@@ -5736,6 +5746,7 @@ pub struct JournalReadRequestArgs<'a> {
     pub max_bytes: u32,
     pub follower_id: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub acknowledged: u64,
+    pub acknowledged_epoch: u64,
 }
 impl<'a> Default for JournalReadRequestArgs<'a> {
   #[inline]
@@ -5746,6 +5757,7 @@ impl<'a> Default for JournalReadRequestArgs<'a> {
       max_bytes: 0,
       follower_id: None,
       acknowledged: 0,
+      acknowledged_epoch: 0,
     }
   }
 }
@@ -5776,6 +5788,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> JournalReadRequestBuilder<'a,
     self.fbb_.push_slot::<u64>(JournalReadRequest::VT_ACKNOWLEDGED, acknowledged, 0);
   }
   #[inline]
+  pub fn add_acknowledged_epoch(&mut self, acknowledged_epoch: u64) {
+    self.fbb_.push_slot::<u64>(JournalReadRequest::VT_ACKNOWLEDGED_EPOCH, acknowledged_epoch, 0);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> JournalReadRequestBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     JournalReadRequestBuilder {
@@ -5798,6 +5814,7 @@ impl ::core::fmt::Debug for JournalReadRequest<'_> {
       ds.field("max_bytes", &self.max_bytes());
       ds.field("follower_id", &self.follower_id());
       ds.field("acknowledged", &self.acknowledged());
+      ds.field("acknowledged_epoch", &self.acknowledged_epoch());
       ds.finish()
   }
 }
@@ -6002,6 +6019,7 @@ impl<'a> JournalStatusRequest<'a> {
   pub const VT_FOLLOWER_ID: ::flatbuffers::VOffsetT = 6;
   pub const VT_ACKNOWLEDGED: ::flatbuffers::VOffsetT = 8;
   pub const VT_WITH_STREAMS: ::flatbuffers::VOffsetT = 10;
+  pub const VT_ACKNOWLEDGED_EPOCH: ::flatbuffers::VOffsetT = 12;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -6013,6 +6031,7 @@ impl<'a> JournalStatusRequest<'a> {
     args: &'args JournalStatusRequestArgs<'args>
   ) -> ::flatbuffers::WIPOffset<JournalStatusRequest<'bldr>> {
     let mut builder = JournalStatusRequestBuilder::new(_fbb);
+    builder.add_acknowledged_epoch(args.acknowledged_epoch);
     builder.add_acknowledged(args.acknowledged);
     if let Some(x) = args.follower_id { builder.add_follower_id(x); }
     builder.add_partition(args.partition);
@@ -6049,6 +6068,13 @@ impl<'a> JournalStatusRequest<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<bool>(JournalStatusRequest::VT_WITH_STREAMS, Some(false)).unwrap()}
   }
+  #[inline]
+  pub fn acknowledged_epoch(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(JournalStatusRequest::VT_ACKNOWLEDGED_EPOCH, Some(0)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for JournalStatusRequest<'_> {
@@ -6061,6 +6087,7 @@ impl ::flatbuffers::Verifiable for JournalStatusRequest<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("follower_id", Self::VT_FOLLOWER_ID, false)?
      .visit_field::<u64>("acknowledged", Self::VT_ACKNOWLEDGED, false)?
      .visit_field::<bool>("with_streams", Self::VT_WITH_STREAMS, false)?
+     .visit_field::<u64>("acknowledged_epoch", Self::VT_ACKNOWLEDGED_EPOCH, false)?
      .finish();
     Ok(())
   }
@@ -6070,6 +6097,7 @@ pub struct JournalStatusRequestArgs<'a> {
     pub follower_id: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub acknowledged: u64,
     pub with_streams: bool,
+    pub acknowledged_epoch: u64,
 }
 impl<'a> Default for JournalStatusRequestArgs<'a> {
   #[inline]
@@ -6079,6 +6107,7 @@ impl<'a> Default for JournalStatusRequestArgs<'a> {
       follower_id: None,
       acknowledged: 0,
       with_streams: false,
+      acknowledged_epoch: 0,
     }
   }
 }
@@ -6105,6 +6134,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> JournalStatusRequestBuilder<'
     self.fbb_.push_slot::<bool>(JournalStatusRequest::VT_WITH_STREAMS, with_streams, false);
   }
   #[inline]
+  pub fn add_acknowledged_epoch(&mut self, acknowledged_epoch: u64) {
+    self.fbb_.push_slot::<u64>(JournalStatusRequest::VT_ACKNOWLEDGED_EPOCH, acknowledged_epoch, 0);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> JournalStatusRequestBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     JournalStatusRequestBuilder {
@@ -6126,6 +6159,7 @@ impl ::core::fmt::Debug for JournalStatusRequest<'_> {
       ds.field("follower_id", &self.follower_id());
       ds.field("acknowledged", &self.acknowledged());
       ds.field("with_streams", &self.with_streams());
+      ds.field("acknowledged_epoch", &self.acknowledged_epoch());
       ds.finish()
   }
 }

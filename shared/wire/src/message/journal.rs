@@ -112,6 +112,8 @@ pub struct JournalReadRequest {
     pub follower_id: String,
     /// Everything up to this may be retired as far as this follower is concerned.
     pub acknowledged: Position,
+    /// The epoch in which that position is meant; [`Epoch::UNSTATED`]: whichever is current.
+    pub acknowledged_epoch: Epoch,
 }
 
 /// Answer to [`JournalReadRequest`]; no records when `from` lies past the end.
@@ -142,6 +144,8 @@ pub struct JournalStatusRequest {
     pub acknowledged: Position,
     /// Also send the sequencer's view of every stream.
     pub with_streams: bool,
+    /// As in [`JournalReadRequest`].
+    pub acknowledged_epoch: Epoch,
 }
 
 /// Answer to [`JournalStatusRequest`].

@@ -380,6 +380,18 @@ fn version_2_journal() -> Vec<(&'static str, Message)> {
                 max_bytes: 1 << 20,
                 follower_id: "backfill".into(),
                 acknowledged: Position(8),
+                acknowledged_epoch: Epoch::UNSTATED,
+            }),
+        ),
+        (
+            "journal_read_request_in_epoch",
+            Message::JournalReadRequest(JournalReadRequest {
+                partition: 0,
+                from: Position(9),
+                max_bytes: 1 << 20,
+                follower_id: "backfill".into(),
+                acknowledged: Position(8),
+                acknowledged_epoch: Epoch(1_700_000_000_000),
             }),
         ),
         (
@@ -400,6 +412,17 @@ fn version_2_journal() -> Vec<(&'static str, Message)> {
                 follower_id: "backfill".into(),
                 acknowledged: Position(8),
                 with_streams: true,
+                acknowledged_epoch: Epoch::UNSTATED,
+            }),
+        ),
+        (
+            "journal_status_request_in_epoch",
+            Message::JournalStatusRequest(JournalStatusRequest {
+                partition: 0,
+                follower_id: "backfill".into(),
+                acknowledged: Position(8),
+                with_streams: false,
+                acknowledged_epoch: Epoch(1_700_000_000_000),
             }),
         ),
         (

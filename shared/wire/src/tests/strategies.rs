@@ -307,13 +307,14 @@ fn ingest_messages() -> impl Strategy<Value = Message> {
 
 fn journal_messages() -> impl Strategy<Value = Message> {
     let follower = || prop_oneof![Just(String::new()), id()];
-    let read = (any::<u32>(), position(), any::<u32>(), follower(), position()).prop_map(
-        |(partition, from, max_bytes, follower_id, acknowledged)| JournalReadRequest {
+    let read = (any::<u32>(), position(), any::<u32>(), follower(), position(), epoch()).prop_map(
+        |(partition, from, max_bytes, follower_id, acknowledged, acknowledged_epoch)| JournalReadRequest {
             partition,
             from,
             max_bytes,
             follower_id,
             acknowledged,
+            acknowledged_epoch,
         },
     );
     let records = (any::<u32>(), epoch(), position(), position(), position(), vec(bytes(), 0..4)).prop_map(
@@ -326,12 +327,13 @@ fn journal_messages() -> impl Strategy<Value = Message> {
             records,
         },
     );
-    let ask = (any::<u32>(), follower(), position(), any::<bool>()).prop_map(
-        |(partition, follower_id, acknowledged, with_streams)| JournalStatusRequest {
+    let ask = (any::<u32>(), follower(), position(), any::<bool>(), epoch()).prop_map(
+        |(partition, follower_id, acknowledged, with_streams, acknowledged_epoch)| JournalStatusRequest {
             partition,
             follower_id,
             acknowledged,
             with_streams,
+            acknowledged_epoch,
         },
     );
     let told = (any::<u32>(), epoch(), position(), position(), epochs(), vec(status(), 0..3), any::<i64>())

@@ -60,6 +60,7 @@ pub(super) fn journal(client: &Client, mut look: impl FnMut(&Batch)) -> Result<P
             max_bytes: PAGE_BYTES,
             follower_id: String::new(),
             acknowledged: Position::NONE,
+            acknowledged_epoch: Epoch::UNSTATED,
         };
         let page = reader.read(request)?;
         if page.records.is_empty() {

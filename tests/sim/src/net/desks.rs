@@ -1,7 +1,7 @@
 //! Requests and replies.
 
 use super::{NodeId, Partitions, delay};
-use gapless_model::{MonoTime, Rows};
+use gapless_model::{MonoTime, Rows, StreamKey};
 use gapless_wire::{Limits, Message, decode, decode_batch, encode_message};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -73,8 +73,13 @@ pub struct Tampering {
     pub stale_pages: u32,
     /// So many pages of rows have a row that is not what was stored.
     pub damage: u32,
+    /// Of each stream, how many of its last pages in a row were damaged.
+    damaged: BTreeMap<StreamKey, u32>,
     last_page: Option<Message>,
 }
+
+/// Rows of which five pages in a row were damaged are given up, as they should be; a passing fault is shorter.
+const MOST_DAMAGED: u32 = 4;
 
 /// A message on its way: when it arrives, and its bytes.
 pub type Carried = Vec<(MonoTime, Vec<u8>)>;
@@ -155,10 +160,7 @@ impl Desks {
             return (Vec::new(), Some("is answered and the reply is lost"));
         }
         let mut what = tampering.go_stale(&mut bytes);
-        if tampering.damage > 0
-            && let Some(damaged) = spoil(&bytes)
-        {
-            tampering.damage -= 1;
+        if let Some(damaged) = tampering.spoil(&bytes) {
             (bytes, what) = (damaged, Some("is answered with a damaged page"));
         }
         let late = tampering.lateness(dice);
@@ -196,6 +198,29 @@ impl Tampering {
         *bytes = encode_message(&before, &envelope.correlation_id);
         Some("is answered with a repeated page")
     }
+
+    /// The same page of rows, one of them with another value, if it is its turn.
+    fn spoil(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.damage == 0 && self.damaged.is_empty() {
+            return None;
+        }
+        let envelope = decode(bytes, &Limits::reply()).ok()?;
+        let Message::BackfillResponse(mut response) = envelope.message else { return None };
+        let mut batch = decode_batch(response.batches.last()?, &Limits::live()).ok()?;
+        let in_a_row = self.damaged.remove(&response.key).unwrap_or_default();
+        if self.damage == 0 || in_a_row == MOST_DAMAGED {
+            return None;
+        }
+        match &mut batch.rows {
+            Rows::Candles(rows) => rows.last_mut()?.high += 1.0,
+            Rows::Metrics(rows) => *rows.values.last_mut()? += 1.0,
+            Rows::Warnings(rows) => rows.last_mut()?.message.push('!'),
+        }
+        self.damage -= 1;
+        self.damaged.insert(response.key.clone(), in_a_row + 1);
+        *response.batches.last_mut()? = encode_message(&Message::Batch(batch), "");
+        Some(encode_message(&Message::BackfillResponse(response), &envelope.correlation_id))
+    }
 }
 
 /// The same request for less; `None` when it asks for no rows.
@@ -212,20 +237,6 @@ fn shorten(bytes: &[u8]) -> Option<Vec<u8>> {
         _ => return None,
     };
     Some(encode_message(&message, &envelope.correlation_id))
-}
-
-/// The same page of rows, one of them with another value; `None` when it is not one.
-fn spoil(bytes: &[u8]) -> Option<Vec<u8>> {
-    let envelope = decode(bytes, &Limits::reply()).ok()?;
-    let Message::BackfillResponse(mut response) = envelope.message else { return None };
-    let mut batch = decode_batch(response.batches.last()?, &Limits::live()).ok()?;
-    match &mut batch.rows {
-        Rows::Candles(rows) => rows.last_mut()?.high += 1.0,
-        Rows::Metrics(rows) => *rows.values.last_mut()? += 1.0,
-        Rows::Warnings(rows) => rows.last_mut()?.message.push('!'),
-    }
-    *response.batches.last_mut()? = encode_message(&Message::Batch(batch), "");
-    Some(encode_message(&Message::BackfillResponse(response), &envelope.correlation_id))
 }
 
 fn take(left: &mut u32) -> bool {

@@ -168,8 +168,8 @@ impl BackfillNode {
         while let Some(output) = self.intake.poll_output() {
             match output {
                 Output::Write(write) => self.write(write, io),
-                Output::Acknowledge(position) => self.follower.acknowledge(position),
-                Output::TakeBack(position) => self.follower.take_back(position),
+                Output::Acknowledge { epoch, position } => self.follower.acknowledge(epoch, position),
+                Output::TakeBack { epoch, position } => self.follower.take_back(epoch, position),
                 Output::RequestStreams => self.follower.request_streams(),
                 Output::FollowAnew(begin) => self.follow_anew(begin, io),
                 Output::Ready => self.is_ready = true,
@@ -196,7 +196,7 @@ impl BackfillNode {
             Write::Commit(_) => "commits records",
             Write::Rewind { .. } => "takes rows back",
             Write::Reset { .. } => "begins a new archive",
-            Write::SkipTo(_) => "skips records",
+            Write::SkipTo { .. } => "skips records",
             Write::TakeView { .. } => "takes over the journal's view",
         };
         let input = match self.archive.write(&self.disk, &write) {

@@ -6,7 +6,7 @@ use crate::trace::Trace;
 use gapless_follow::JournalEvent;
 use gapless_follow::core::{Doing, JournalMachine};
 use gapless_live_engine::core::{Engine, Limits as EngineLimits, Reply, Rule, StreamIndex};
-use gapless_model::{Batch, MonoTime, Position, StreamKey, Watermark};
+use gapless_model::{Batch, Epoch, MonoTime, Position, StreamKey, Watermark};
 use gapless_protocol::{Begin, Event, HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot, Settings};
 use gapless_transport::Frame;
 use gapless_wire::{
@@ -149,7 +149,7 @@ impl EngineNode {
     fn handle_event(&mut self, event: JournalEvent, io: &mut Io<'_>) {
         let was_live = self.engine.is_live();
         match event {
-            JournalEvent::Record { record, batch, .. } => self.record(record, &batch, io),
+            JournalEvent::Record { record, batch, epoch, .. } => self.record(epoch, record, &batch, io),
             JournalEvent::Watermark { epoch, earliest, latest } => {
                 self.engine.handle_watermark(epoch, earliest, latest);
             }
@@ -162,10 +162,10 @@ impl EngineNode {
         }
     }
 
-    fn record(&mut self, record: JournalRecord, batch: &Batch, io: &mut Io<'_>) {
+    fn record(&mut self, epoch: Epoch, record: JournalRecord, batch: &Batch, io: &mut Io<'_>) {
         io.progress += 1;
         io.truth.check_rows("engine", batch);
-        let Some(folded) = self.engine.handle_record(&record, batch) else { return };
+        let Some(folded) = self.engine.handle_record(epoch, &record, batch) else { return };
         if let Some(mismatch) = &folded.mismatch {
             let excused = self.has_holes;
             io.truth
@@ -246,7 +246,7 @@ impl EngineNode {
         }
         let read = self.engine.state().position();
         let needed = self.engine.outbox().oldest().map_or(read, |oldest| Position(oldest.0 - 1));
-        self.follower.acknowledge(read.min(needed));
+        self.follower.acknowledge(self.engine.state().epoch(), read.min(needed));
         let state = self.engine.state();
         let mut changed = std::mem::take(&mut self.changed);
         if self.ticks.is_multiple_of(ALL_EVERY) {

@@ -276,25 +276,16 @@ impl IngestionNode {
     fn tidy(&mut self, io: &mut Io<'_>) {
         let before = self.journal.status().earliest;
         match self.journal.retire(io.wall) {
-            Ok(retired) => {
-                if retired.segments > 0 {
-                    self.check_pinned(retired.up_to, io);
-                    io.note("retires records", retired.up_to.0, retired.segments as u64);
-                    io.truth.retired_before(retired.up_to.next());
-                }
-                if retired.held_by.is_some() {
-                    io.note("keeps records for a follower", 0, 0);
-                }
-            }
-            Err(error) => {
-                io.say(|| format!("cannot tidy: {error}"));
-                // Segments went before it failed, which is only known by looking.
-                let earliest = self.journal.status().earliest;
-                if earliest > before {
-                    self.check_pinned(Position(earliest.0 - 1), io);
-                    io.truth.retired_before(earliest);
-                }
-            }
+            Ok(retired) if retired.held_by.is_some() => io.note("keeps records for a follower", 0, 0),
+            Ok(_) => {}
+            Err(error) => io.say(|| format!("cannot tidy: {error}")),
+        }
+        // Also when it failed at the end: what was removed before is gone.
+        let earliest = self.journal.status().earliest;
+        if earliest > before {
+            self.check_pinned(Position(earliest.0 - 1), io);
+            io.note("retires records", earliest.0 - 1, earliest.0 - before.0);
+            io.truth.retired_before(earliest);
         }
     }
 }

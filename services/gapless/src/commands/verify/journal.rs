@@ -5,7 +5,7 @@ use super::blocks::{Blocks, index};
 use super::holder::Holder;
 use crate::terminal;
 use anyhow::{Context, Result, anyhow};
-use gapless::{Batch, Client, JournalReadRequest, JournalReader, Position, SeqRange, StreamKey};
+use gapless::{Batch, Client, Epoch, JournalReadRequest, JournalReader, Position, SeqRange, StreamKey};
 use gapless_wire::{JournalRecordView, Limits, decode_batch};
 use std::collections::BTreeMap;
 
@@ -111,6 +111,7 @@ fn read(
         max_bytes: PAGE_BYTES,
         follower_id: String::new(),
         acknowledged: Position::NONE,
+        acknowledged_epoch: Epoch::UNSTATED,
     };
     let page = reader.read(request)?;
     if page.records.is_empty() {

@@ -130,6 +130,32 @@ fn one_who_has_nothing_yet_just_begins_in_the_new_epoch() {
 }
 
 #[test]
+fn one_who_was_told_that_it_has_everything_is_told_of_another_history_too() {
+    let mut rig = Rig::new(Begin::Earliest);
+    rig.did();
+    let did = rows_and_gaps(rig.answer_status(status(&[(10, 1)], 6, 5)));
+    assert_eq!(did, [Did::Event(Event::CaughtUp { at: Seq(5) })], "all that there was is retired");
+    rig.heartbeat(20, 3);
+    let did = rows_and_gaps(rig.answer_status(status(&[(20, 1)], 1, 2)));
+    assert_eq!(did, [reset(10, 20), Did::Opened(1, 2, GapCause::EpochChange), Did::Ask(1, 2)]);
+}
+
+#[test]
+fn a_gap_stays_the_same_one_when_an_epoch_turns_out_to_be_none() {
+    let mut rig = Rig::new(Begin::Earliest);
+    rig.did();
+    rig.answer_status(status(&[(10, 1)], 1, 9));
+    live(&mut rig, u64::MAX, 1, 1);
+    let mut did = Vec::new();
+    for _ in 0..8 {
+        did.extend(rows_and_gaps(rig.answer_status(status(&[(10, 1)], 1, 9))));
+        rig.pass(10_000);
+    }
+    assert!(!did.iter().any(|did| matches!(did, Did::Opened(..))), "{did:?}");
+    assert_eq!(rig.coordinator.open_gaps().count(), 1);
+}
+
+#[test]
 fn open_gaps_of_the_old_epoch_are_void_and_said_to_be() {
     let mut rig = Rig::following(10);
     rig.live(15, 15);

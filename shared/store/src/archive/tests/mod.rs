@@ -186,7 +186,7 @@ fn records_that_are_there_already_are_left_out_and_missing_ones_refused() {
     let result = bench.archive.append(&[(Position(9), published(&key, 7, 9, 1))]);
     assert!(matches!(result, Err(StoreError::Position { expected: Position(8), .. })), "{result:?}");
     assert_eq!(bench.archive.position(), Position(7));
-    bench.archive.skip_to(Position(8)).unwrap();
+    bench.archive.skip_to(Position(8), Epoch(7)).unwrap();
     bench.archive.append(&[(Position(9), published(&key, 7, 9, 1))]).unwrap();
     assert_eq!(bench.page(&key, 1, 100).served, range(1, 9));
 }

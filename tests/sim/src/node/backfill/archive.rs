@@ -101,7 +101,10 @@ impl Contents {
             }
             Write::Rewind { keep, from, to, streams } => self.rewind(*keep, *from, *to, streams),
             Write::Reset { to } => *self = Contents { epoch: *to, ..Contents::default() },
-            Write::SkipTo(position) => self.position = self.position.max(*position),
+            Write::SkipTo { position, epoch } if *position > self.position => {
+                (self.position, self.epoch) = (*position, *epoch);
+            }
+            Write::SkipTo { .. } => {}
             Write::TakeView { streams } => streams.iter().for_each(|status| self.view(status)),
         }
     }
