@@ -11,8 +11,8 @@ use crate::damage::Damage;
 use crate::error::{damaged, io_error};
 use gapless_disk::{Disk, write_atomically};
 use gapless_model::Position;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::path::Path;
 
 /// What a file says.
@@ -58,13 +58,10 @@ pub(crate) fn store<T: Serialize>(
     name: &str,
     content: &T,
 ) -> Result<(), JournalError> {
-    let text = serde_json::to_vec_pretty(content)
-        .map(seal)
-        .map_err(std::io::Error::other)
-        .and_then(|text| {
-            write_atomically(disk, dir, name, &[&text])?;
-            write_atomically(disk, dir, &copy(name), &[&text])
-        });
+    let text = serde_json::to_vec_pretty(content).map(seal).map_err(std::io::Error::other).and_then(|text| {
+        write_atomically(disk, dir, name, &[&text])?;
+        write_atomically(disk, dir, &copy(name), &[&text])
+    });
     text.map(drop).map_err(io_error("write", &dir.join(name)))
 }
 
