@@ -202,7 +202,9 @@ impl Intake {
             return;
         }
         let is_due = self.commit_at.is_some_and(|at| at <= self.now);
-        if !self.pending.is_empty() {
+        let is_rewound_first =
+            on(Bug::PendingKeptAfterRewind) && matches!(self.next, Some((Write::Rewind { .. }, _)));
+        if !self.pending.is_empty() && !is_rewound_first {
             if is_due || self.next.is_some() || self.pending.is_full() || self.failing.is_some() {
                 let records = self.pending.take();
                 let last = records.last().map_or(self.position, |(position, _)| *position);

@@ -19,7 +19,7 @@ const NOT_READY_RETRY_MS: u32 = 500;
 const BUSY_RETRY_MS: u32 = 200;
 
 /// The answer to one request; the second value tells whether it could be read.
-pub(crate) fn answer(engine: &Engine, shelf: &mut Shelf, request: &[u8], now: MonoTime) -> (Vec<u8>, bool) {
+pub fn answer(engine: &Engine, shelf: &mut Shelf, request: &[u8], now: MonoTime) -> (Vec<u8>, bool) {
     match decode(request, &Limits::request()) {
         Ok(envelope) => {
             let message = match envelope.message {

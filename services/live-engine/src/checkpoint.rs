@@ -22,7 +22,7 @@ pub use restore::RestoreError;
 
 /// A part is full when it has this many bytes: encoding one takes about a millisecond. With the largest
 /// window on top it stays below [`gapless_wire::MAX_CHECKPOINT_PART_BYTES`].
-const PART_BYTES: usize = 1 << 20;
+pub const PART_BYTES: usize = 1 << 20;
 /// What a stream takes beside its window: its key, its watermark and the tables around them.
 const STREAM_BYTES: usize = 512;
 /// What a derived stream's bar takes.
@@ -57,8 +57,9 @@ struct Plan {
 
 impl Engine {
     /// The state after the last record. `None` while the outbox lacks batches that the journal did not
-    /// show yet: a state without them would lose them.
-    pub fn freeze(&self) -> Option<Frozen> {
+    /// show yet: a state without them would lose them. A part is full when it has `part_bytes`, by default
+    /// [`PART_BYTES`].
+    pub fn freeze(&self, part_bytes: usize) -> Option<Frozen> {
         if !self.outbox.is_whole() {
             return None;
         }
@@ -70,8 +71,8 @@ impl Engine {
         });
         let streams: Vec<FrozenStream> = streams.collect();
         let mut lanes = Vec::new();
-        self.outbox.freeze().for_each(|lane| cut(lane, &mut lanes));
-        let parts = plan(&streams, &lanes);
+        self.outbox.freeze().for_each(|lane| cut(lane, part_bytes, &mut lanes));
+        let parts = plan(&streams, &lanes, part_bytes);
         Some(Frozen { epoch: self.state.epoch(), position: self.state.position(), streams, lanes, parts })
     }
 }
@@ -85,6 +86,15 @@ impl Frozen {
     /// The record after which the state was this.
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// The same state under its name, with what `engine` has by now. Only for [`Bug::StateChangesUnderWay`].
+    ///
+    /// [`Bug::StateChangesUnderWay`]: gapless_planted::Bug::StateChangesUnderWay
+    pub(crate) fn changed_by(&self, engine: &Engine, part_bytes: usize) -> Option<Frozen> {
+        let now = engine.freeze(part_bytes)?;
+        let is_same = now.parts() == self.parts() && now.streams() == self.streams();
+        is_same.then_some(Frozen { epoch: self.epoch, position: self.position, ..now })
     }
 
     /// How many streams it has.
@@ -135,12 +145,12 @@ impl Frozen {
 }
 
 /// Cuts a long lane into pieces that fit a part each.
-fn cut(lane: FrozenLane, pieces: &mut Vec<FrozenLane>) {
+fn cut(lane: FrozenLane, part_bytes: usize, pieces: &mut Vec<FrozenLane>) {
     let FrozenLane { key, seen, pending } = lane;
     let (mut piece, mut bytes) = (Vec::new(), 0);
     for closed in pending {
         let more = closed.candles.len() * PENDING_CANDLE_BYTES;
-        if bytes + more > PART_BYTES && !piece.is_empty() {
+        if bytes + more > part_bytes && !piece.is_empty() {
             let pending = std::mem::take(&mut piece);
             pieces.push(FrozenLane { key: Arc::clone(&key), seen, pending });
             bytes = 0;
@@ -152,7 +162,7 @@ fn cut(lane: FrozenLane, pieces: &mut Vec<FrozenLane>) {
 }
 
 /// Fills one part after the other: first the streams, then the lanes.
-fn plan(streams: &[FrozenStream], lanes: &[FrozenLane]) -> Vec<Plan> {
+fn plan(streams: &[FrozenStream], lanes: &[FrozenLane], part_bytes: usize) -> Vec<Plan> {
     let of_stream = |stream: &FrozenStream| {
         STREAM_BYTES + stream.state.window.encoded_bytes() + stream.targets.len() * TARGET_BYTES
     };
@@ -167,7 +177,7 @@ fn plan(streams: &[FrozenStream], lanes: &[FrozenLane]) -> Vec<Plan> {
         sizes.chain(lanes.iter().map(of_lane).zip(0..).map(|(size, at)| (size, (streams.len(), at + 1))));
     for (size, end) in sizes {
         let Some(last) = parts.last_mut() else { break };
-        if bytes > 0 && bytes + size > PART_BYTES {
+        if bytes > 0 && bytes + size > part_bytes {
             let next = Plan { streams: last.streams.end..end.0, lanes: last.lanes.end..end.1 };
             parts.push(next);
             bytes = 0;

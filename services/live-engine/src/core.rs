@@ -9,9 +9,10 @@
 //! [`Engine::freeze`] gives the whole state after one record, [`Engine::restore`] takes it back: then the records
 //! after it give the same engine as all records do.
 //!
-//! Where to begin anew after a rewind is a [`Restart`]'s to say.
+//! Where to begin is a [`History`]'s to say: it looks for the newest checkpoint that a [`Restart`] allows. States
+//! that are being handed out lie on a [`Shelf`], from which [`answer`] answers.
 //!
-//! Nothing here has a socket, a thread, a file or a clock; time comes in as a value.
+//! Nothing here has a socket, a thread or a clock; time comes in as a value, files through a disk.
 //!
 //! ```
 //! use gapless_live_engine::core::{Engine, Limits};
@@ -22,9 +23,12 @@
 //! assert!(engine.is_live(), "an empty journal is read at once");
 //! ```
 
-pub use crate::checkpoint::{Frozen, RestoreError};
+pub use crate::answer::answer;
+pub use crate::checkpoint::{Frozen, PART_BYTES, RestoreError};
 pub use crate::derive::{Deriver, Forming, Rule, RuleError, RuleText};
 pub use crate::engine::{Engine, Folded, Limits};
+pub use crate::history::{Beginning, History, PassedOver};
 pub use crate::outbox::{Outbox, Outcome, PRODUCER_ID, Reply, Send};
 pub use crate::restart::Restart;
+pub use crate::shelf::Shelf;
 pub use crate::state::{Mismatch, State, StreamIndex, StreamState};

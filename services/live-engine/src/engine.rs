@@ -99,6 +99,16 @@ impl Engine {
         self.phase == Phase::Live
     }
 
+    /// The record after which the journal has to keep everything; `None` before the engine is live.
+    ///
+    /// What bars come from stays in the journal until those are in it too. Bars that are forming do not hold
+    /// it: a source that stopped in the middle of one would hold it for ever.
+    pub fn needs_after(&self) -> Option<Position> {
+        let read = self.state.position();
+        let needed = self.outbox.oldest().map_or(read, |oldest| Position(oldest.0 - 1));
+        self.is_live().then_some(read.min(needed))
+    }
+
     /// Folds a record in that came while the journal was followed in `epoch`, which may be newer than the
     /// record's own; `None` when it would open one stream too many.
     pub fn handle_record(&mut self, epoch: Epoch, record: &JournalRecord, batch: &Batch) -> Option<Folded> {

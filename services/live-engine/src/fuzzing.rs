@@ -1,5 +1,6 @@
 //! The body of the fuzz target in `tests/fuzz`; a test replays its corpus through the same function.
 
+use crate::checkpoint::PART_BYTES;
 use crate::derive::{Rule, RuleText};
 use crate::engine::{Engine, Limits};
 use gapless_model::{Batch, Candle, Epoch, Flags, Position, Rows, UnixMillis};
@@ -51,7 +52,7 @@ fn restored(parts: &[Bytes]) -> Option<Engine> {
 }
 
 fn frozen(engine: &Engine) -> Option<Vec<Bytes>> {
-    let frozen = engine.freeze()?;
+    let frozen = engine.freeze(PART_BYTES)?;
     Some((0..frozen.parts()).filter_map(|part| frozen.part(part)).collect())
 }
 

@@ -5,6 +5,7 @@
 //! it would refuse again, so that each attempt begins further back and there is a last one.
 
 use gapless_model::{Epoch, Position};
+use gapless_planted::{Bug, on};
 use gapless_protocol::Event;
 
 /// Why an engine begins.
@@ -45,7 +46,9 @@ impl Restart {
     pub fn allows(&self, epoch: Epoch, position: Position) -> bool {
         match self {
             Restart::Fresh => true,
-            Restart::Rewind { from, keep } => epoch <= *from && position <= *keep,
+            Restart::Rewind { from, keep } => {
+                epoch <= *from && (position <= *keep || on(Bug::LostCheckpointTaken))
+            }
             Restart::Reset { from } => epoch < *from,
         }
     }

@@ -1,8 +1,9 @@
 //! States that are being handed out, part by part.
 
-use crate::checkpoint::Frozen;
+use crate::checkpoint::{Frozen, PART_BYTES};
 use crate::engine::Engine;
 use gapless_model::{MonoTime, Position};
+use gapless_planted::{Bug, on};
 use gapless_wire::{CheckpointRequest, CheckpointResponse, ErrorCode, ErrorResponse};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,13 +17,26 @@ const MAX_KEPT: usize = 2;
 const RETRY_MS: u32 = 500;
 
 /// States that are being handed out.
-#[derive(Debug, Default)]
-pub(crate) struct Shelf {
+#[derive(Debug)]
+pub struct Shelf {
+    part_bytes: usize,
     /// The one that was asked for last at the end.
     kept: VecDeque<(MonoTime, Frozen)>,
 }
 
+impl Default for Shelf {
+    /// With parts of [`PART_BYTES`].
+    fn default() -> Shelf {
+        Shelf::new(PART_BYTES)
+    }
+}
+
 impl Shelf {
+    /// An empty one; a part is full when it has `part_bytes`.
+    pub fn new(part_bytes: usize) -> Shelf {
+        Shelf { part_bytes, kept: VecDeque::new() }
+    }
+
     /// One part of a state that is here, or the first part of one as of now.
     pub(crate) fn answer(
         &mut self,
@@ -33,10 +47,14 @@ impl Shelf {
         if asked.partition != 0 {
             return Err(refusal(ErrorCode::UNKNOWN_STREAM, "there is only partition 0 here", 0));
         }
+        let part_bytes = self.part_bytes;
         let frozen = match asked.position {
             Position::NONE => self.freeze(engine, now)?,
             position => self.find(position, now)?,
         };
+        let changed =
+            if on(Bug::StateChangesUnderWay) { frozen.changed_by(engine, part_bytes) } else { None };
+        let frozen = changed.as_ref().unwrap_or(frozen);
         let missing = || refusal(ErrorCode::MALFORMED, "the state has no such part: stop at parts", 0);
         let bytes = frozen.part(asked.part).ok_or_else(missing)?;
         Ok(CheckpointResponse {
@@ -51,12 +69,12 @@ impl Shelf {
     }
 
     /// Lets go of what nobody asks for any more.
-    pub(crate) fn expire(&mut self, now: MonoTime) {
+    pub fn expire(&mut self, now: MonoTime) {
         self.kept.retain(|(asked, _)| now.since(*asked) < KEPT_FOR);
     }
 
     /// Lets go of everything: the journal took back what the states hold.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.kept.clear();
     }
 
@@ -65,7 +83,9 @@ impl Shelf {
         let position = engine.state().position();
         if !self.kept.iter().any(|(_, frozen)| frozen.position() == position) {
             let not_now = "the journal has not shown all derived rows yet that it took: ask again";
-            let frozen = engine.freeze().ok_or_else(|| refusal(ErrorCode::NOT_READY, not_now, RETRY_MS))?;
+            let frozen = engine
+                .freeze(self.part_bytes)
+                .ok_or_else(|| refusal(ErrorCode::NOT_READY, not_now, RETRY_MS))?;
             while self.kept.len() >= MAX_KEPT {
                 self.kept.pop_front();
             }

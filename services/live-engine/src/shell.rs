@@ -9,15 +9,16 @@ use crate::derive::Rule;
 use crate::engine::{Engine, Limits};
 use crate::error::Error;
 use crate::feed::Feed;
-use crate::history::History;
+use crate::history::{Beginning, History, PassedOver};
 use crate::meters::{Meters, SERVICE};
 use crate::outbox::{Outcome, Reply};
 use crate::reading::Reading;
 use crate::restart::Restart;
 use crate::shelf::Shelf;
 use crossbeam_channel::{Select, TryRecvError};
+use gapless_disk::RealDisk;
 use gapless_follow::{Clock, JournalFollower, JournalSettings, Progress};
-use gapless_model::{MonoTime, Position};
+use gapless_model::MonoTime;
 use gapless_protocol::Begin;
 use gapless_service_kit::health::{Condition, condition};
 use gapless_service_kit::{Invalid, Shutdown, Validate};
@@ -25,7 +26,8 @@ use gapless_transport::{
     Context, Hooks, Publisher, PublisherSettings, RouterCounts, RouterServer, RouterSettings,
 };
 use gapless_wire::MAX_REQUEST_BYTES;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Records folded per turn before timers and requests are looked at again: some milliseconds of work.
 const RECORDS_PER_TURN: usize = 256;
@@ -124,8 +126,8 @@ impl Shell {
         let whole = condition(SERVICE, "history-whole", "");
         whole.holds();
         let clock = Clock::start();
-        let history = History::open(&config.checkpoint_dir)?;
-        let (engine, begin) = history.begin(&limits(&config), &rules, Restart::Fresh, None);
+        let history = History::open(Arc::new(RealDisk), &config.checkpoint_dir)?;
+        let (engine, begin) = told(|| history.begin(&limits(&config), &rules, Restart::Fresh, None));
         let shell = Shell {
             history,
             reading: Reading::new(engine.state.position(), clock.now()),
@@ -275,13 +277,9 @@ impl Shell {
         true
     }
 
-    /// What bars come from stays in the journal until those are in it too. Bars that are forming do not
-    /// hold it: a source that stopped in the middle of one would hold it for ever.
     fn acknowledge(&mut self) {
-        let read = self.engine.state.position();
-        let needed = self.engine.outbox.oldest().map_or(read, |oldest| Position(oldest.0 - 1));
-        if self.engine.is_live() {
-            self.follower.acknowledge(self.engine.state.epoch(), read.min(needed));
+        if let Some(position) = self.engine.needs_after() {
+            self.follower.acknowledge(self.engine.state.epoch(), position);
         }
     }
 
@@ -304,6 +302,28 @@ impl Shell {
 
 fn limits(config: &Config) -> Limits {
     Limits { window_rows: config.window_rows, max_streams: config.max_streams }
+}
+
+/// Where to begin, and says it.
+fn told(begin: impl FnOnce() -> Beginning) -> (Engine, Begin) {
+    let begun = Instant::now();
+    let beginning = begin();
+    let seconds = begun.elapsed().as_secs_f64();
+    if let Some(error) = &beginning.unreadable {
+        tracing::error!(%error, "the checkpoints cannot be looked at");
+    }
+    for PassedOver { file, reason } in &beginning.passed_over {
+        tracing::warn!(file = %file.display(), reason, "a checkpoint cannot be used: the one before is");
+    }
+    match &beginning.checkpoint {
+        Some(checkpoint) => {
+            let (position, streams) = (checkpoint.header().position.0, checkpoint.header().streams);
+            let bytes = checkpoint.bytes().len();
+            tracing::info!(position, streams, bytes, seconds, "restored from a checkpoint");
+        }
+        None => tracing::info!("no checkpoint to begin from: reading the journal from its beginning"),
+    }
+    (beginning.engine, beginning.begin)
 }
 
 /// The journal from where the state ends that was begun from.

@@ -1,21 +1,25 @@
 //! Checkpoints: the engine's state, fetched as of one journal position and kept in a folder.
 //!
-//! A thread of its own, so that a large state holds up no artifact. The journal keeps what comes after the
-//! newest checkpoint that was read back whole, and nothing before it for the engine's sake.
+//! A thread of its own, so that a large state holds up no artifact. When one is due is a [`Schedule`]'s to say, what
+//! becomes of it a [`Keeper`]'s.
 
+mod keeper;
 mod schedule;
+
+pub use keeper::{Keeper, Kept};
+pub use schedule::Schedule;
 
 use crate::config::{CheckpointConfig, Config};
 use crate::error::Error;
 use crate::intake;
 use crate::meters::{Meters, SERVICE};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use gapless::{Client, JournalStatusResponse, Position};
-use gapless_checkpoint::{Checkpoint, CheckpointFolder, Header};
+use gapless::{Client, Position};
+use gapless_checkpoint::CheckpointFolder;
 use gapless_disk::RealDisk;
+use gapless_model::MonoTime;
 use gapless_service_kit::health::{Condition, condition};
 use gapless_service_kit::{Action, Ask, Shutdown, action};
-use schedule::Schedule;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,17 +71,18 @@ impl Checkpoints {
         meters: Meters,
         shutdown: &Shutdown,
     ) -> Result<Checkpoints, Error> {
-        let folder = CheckpointFolder::open(Arc::new(RealDisk), &config.checkpoint.dir)?;
+        let CheckpointConfig { dir, every, rows, on_end, keep, follower_id } = config.checkpoint.clone();
+        let folder = CheckpointFolder::open(Arc::new(RealDisk), &dir)?;
         let desk = Desk {
             client: intake::client(config, PATIENCE),
-            folder,
-            schedule: Schedule::new(&config.checkpoint, Instant::now()),
-            config: config.checkpoint.clone(),
+            keeper: Keeper::new(folder, keep),
+            begun: Instant::now(),
+            schedule: Schedule::new(every.0, rows, on_end, MonoTime(0)),
+            follower_id,
             told,
             meters,
             condition: condition(SERVICE, "checkpoints", "starting"),
             asked: action(SERVICE, "checkpoint"),
-            newest: None,
         };
         let (stop, stopped) = bounded(0);
         let (end, ended) = bounded(0);
@@ -116,15 +121,14 @@ impl Drop for Checkpoints {
 
 struct Desk {
     client: Client,
-    folder: CheckpointFolder,
+    keeper: Keeper,
+    begun: Instant,
     schedule: Schedule,
-    config: CheckpointConfig,
+    follower_id: String,
     told: Told,
     meters: Meters,
     condition: Condition,
     asked: Action,
-    /// The newest checkpoint that was read back whole.
-    newest: Option<Header>,
 }
 
 impl Desk {
@@ -139,10 +143,10 @@ impl Desk {
                 self.acknowledge();
             }
             let told = (self.told.rows.load(Ordering::Relaxed), self.told.ends.load(Ordering::Relaxed));
-            if let Some(why) = self.schedule.due(told.0, told.1, now) {
+            if let Some(why) = self.schedule.due(told.0, told.1, self.now()) {
                 // Counted before it is taken: what comes meanwhile may not be in it.
                 let taken = self.take(why);
-                self.schedule.taken(told.0, told.1, Instant::now(), taken.is_ok());
+                self.schedule.taken(told.0, told.1, self.now(), taken.is_ok());
                 continue;
             }
             let asks = self.asked.asks().clone();
@@ -161,17 +165,20 @@ impl Desk {
     fn on_command(&mut self, ask: Ask) {
         let told = (self.told.rows.load(Ordering::Relaxed), self.told.ends.load(Ordering::Relaxed));
         let taken = self.take("command");
-        self.schedule.taken(told.0, told.1, Instant::now(), taken.is_ok());
+        self.schedule.taken(told.0, told.1, self.now(), taken.is_ok());
         ask.answer(taken);
     }
 
+    fn now(&self) -> MonoTime {
+        MonoTime(u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
     fn find_newest(&mut self) {
-        match self.folder.newest_valid() {
-            Ok(found) => {
-                for skipped in &found.skipped {
+        match self.keeper.look() {
+            Ok(damaged) => {
+                for skipped in damaged {
                     tracing::warn!(file = %skipped.path.display(), reason = %skipped.damage, "a checkpoint is damaged");
                 }
-                self.newest = found.checkpoint.map(|checkpoint| *checkpoint.header());
             }
             Err(error) => tracing::warn!(%error, "earlier checkpoints cannot be looked at"),
         }
@@ -198,36 +205,14 @@ impl Desk {
 
     fn fetch_and_write(&mut self, why: &'static str, begun: Instant) -> Result<Value, String> {
         let fetched = self.client.checkpoint().map_err(|error| error.to_string())?;
-        let header = Header {
-            partition: fetched.partition,
-            epoch: fetched.epoch,
-            position: fetched.position,
-            streams: fetched.streams,
-        };
-        if header.position == Position::NONE {
-            return Err("the engine has not read anything yet: send rows, or wait until it is ready".into());
-        }
-        let parts = fetched.parts.len();
-        let checkpoint = Checkpoint::new(header, fetched.parts).map_err(|error| error.to_string())?;
-        let bytes = checkpoint.bytes().len();
-        let path = self.folder.write(&checkpoint).map_err(|error| error.to_string())?;
-        drop(checkpoint);
-        let pruned = self.folder.prune(self.config.keep).map_err(|error| error.to_string())?;
-        if let Some(damaged) = pruned.damaged {
-            return Err(format!(
-                "{} was damaged on its way to the disk: {}",
-                damaged.path.display(),
-                damaged.damage
-            ));
-        }
-        self.newest = pruned.verified;
+        let Kept { path, header, bytes, parts, removed } = self.keeper.store(fetched)?;
         let acknowledged = self.acknowledge();
         self.meters.checkpoint_position.set(header.position.0 as f64);
         self.meters.checkpoint_size.set(bytes as f64);
         tracing::info!(why, position = %header.position, streams = header.streams, bytes, "checkpoint written");
         Ok(json!({
             "file": path.display().to_string(), "epoch": header.epoch.0, "position": header.position.0,
-            "streams": header.streams, "bytes": bytes, "parts": parts, "removed": pruned.removed,
+            "streams": header.streams, "bytes": bytes, "parts": parts, "removed": removed,
             "acknowledged": acknowledged.map(|position| position.0), "seconds": begun.elapsed().as_secs_f64(),
         }))
     }
@@ -236,36 +221,20 @@ impl Desk {
     fn acknowledge(&mut self) -> Option<Position> {
         let told = self.client.journal().and_then(|mut journal| {
             let status = journal.status(false)?;
-            let position = acknowledged(self.newest.as_ref(), &status);
-            let status = journal.acknowledge(&self.config.follower_id, status.epoch, position)?;
+            let position = self.keeper.acknowledged(&status);
+            let status = journal.acknowledge(&self.follower_id, status.epoch, position)?;
             Ok((position, status.latest))
         });
         match told {
             Ok((position, latest)) => {
-                let have = self.newest.map_or(Position::NONE, |header| header.position);
+                let have = self.keeper.newest().map_or(Position::NONE, |header| header.position);
                 self.schedule.heard(latest != have);
                 Some(position)
             }
             Err(error) => {
-                tracing::debug!(%error, "the journal does not hear of the newest checkpoint: told again later");
+                tracing::debug!(%error, "the journal does not hear of the checkpoints: told again later");
                 None
             }
         }
     }
 }
-
-/// What the newest checkpoint lets go of: nothing when it is of a history that the journal has not.
-fn acknowledged(newest: Option<&Header>, status: &JournalStatusResponse) -> Position {
-    let Some(header) = newest else { return Position::NONE };
-    let holds = if header.epoch == status.epoch {
-        header.position <= status.latest
-    } else {
-        let known = status.epochs.iter().position(|start| start.epoch == header.epoch);
-        let next = known.and_then(|at| status.epochs.get(at + 1));
-        next.is_some_and(|next| header.position.0 < next.first_sequence.0)
-    };
-    if holds { header.position } else { Position::NONE }
-}
-
-#[cfg(test)]
-mod tests;

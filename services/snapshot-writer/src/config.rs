@@ -107,7 +107,7 @@ pub struct CheckpointConfig {
     pub on_end: bool,
     /// How many are kept.
     pub keep: usize,
-    /// The name under which the journal keeps what comes after the newest checkpoint.
+    /// The name under which the journal keeps what comes after the checkpoint before the newest.
     pub follower_id: String,
 }
 

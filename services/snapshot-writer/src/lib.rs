@@ -12,7 +12,7 @@
 //!   nothing missing. What could not be had is listed, with its reason.
 //! - Memory is bounded: what waits is written early when it is too much, and nothing more is read while the
 //!   disk does not take it.
-//! - The journal lets go of records only up to a checkpoint that was read back whole.
+//! - The journal lets go of records only up to a checkpoint that was read back whole, and of which a newer one was.
 //!
 //! ```no_run
 //! use gapless_service_kit::Shutdown;
@@ -30,6 +30,7 @@ mod buffer;
 mod checkpoints;
 mod clock;
 mod config;
+pub mod core;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

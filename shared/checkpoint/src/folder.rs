@@ -7,8 +7,9 @@
 use crate::checkpoint::MAX_FILE_BYTES;
 use crate::header::HEADER_BYTES;
 use crate::{Checkpoint, Damage, Header};
-use gapless_disk::{Disk, is_leftover, write_atomically};
-use gapless_model::Position;
+use gapless_disk::{Disk, is_leftover, write_atomically, write_verified};
+use gapless_model::{Epoch, Position};
+use gapless_planted::{Bug, on};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,15 +49,13 @@ pub struct Found {
     pub skipped: Vec<Skipped>,
 }
 
-/// What was removed.
+/// What all files are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// The newest checkpoint, read back and found whole; `None` when it is damaged or there is none.
-    pub verified: Option<Header>,
-    /// The newest file when it is damaged; then nothing was removed.
-    pub damaged: Option<Skipped>,
-    /// Names of the files that are gone.
-    pub removed: Vec<String>,
+pub struct Checked {
+    /// Those that are whole, the newest first.
+    pub whole: Vec<Header>,
+    /// The others.
+    pub damaged: Vec<Skipped>,
 }
 
 /// A folder of checkpoints. It has one writer, which alone calls [`CheckpointFolder::write`] and
@@ -93,17 +92,18 @@ impl CheckpointFolder {
         &self.dir
     }
 
-    /// Writes a checkpoint; it is durable under its name when this returns. What a killed writer left
-    /// half written is removed first.
+    /// Writes a checkpoint and reads it back; it is whole and durable under its name when this returns. What a
+    /// killed writer left half written is removed first.
     ///
     /// # Errors
-    /// [`FolderError`] when the disk does not take it; the other checkpoints are untouched.
+    /// [`FolderError`] when the disk does not take it, or has made something else of it; what was there is
+    /// untouched then.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<PathBuf, FolderError> {
         self.remove_leftovers()?;
         let name = file_name(checkpoint.header().position);
         let path = self.dir.join(&name);
-        write_atomically(&*self.disk, &self.dir, &name, &[checkpoint.bytes()])
-            .map_err(failed("write", &path))?;
+        let write = if on(Bug::CheckpointNotReadBack) { write_atomically } else { write_verified };
+        write(&*self.disk, &self.dir, &name, &[checkpoint.bytes()]).map_err(failed("write", &path))?;
         Ok(path)
     }
 
@@ -137,42 +137,44 @@ impl CheckpointFolder {
         Ok(found)
     }
 
-    /// Headers of all checkpoints that have one, the newest first. Their contents are not looked at.
+    /// Reads every checkpoint.
     ///
     /// # Errors
     /// As [`CheckpointFolder::newest_valid`].
-    pub fn headers(&self) -> Result<Vec<Header>, FolderError> {
-        Ok(self.entries()?.into_iter().filter_map(|entry| entry.header.ok()).collect())
+    pub fn check(&self) -> Result<Checked, FolderError> {
+        let mut checked = Checked::default();
+        for entry in self.entries()? {
+            match entry.header.and_then(|_| self.read(&entry.name)) {
+                Ok(checkpoint) => checked.whole.push(*checkpoint.header()),
+                Err(damage) => checked.damaged.push(self.skipped(&entry.name, damage)),
+            }
+        }
+        Ok(checked)
     }
 
-    /// Reads the newest checkpoint back and, when it is whole, removes all but the `keep` newest (at
-    /// least one), and files whose header is damaged.
+    /// Removes all but the checkpoint that was `written` last and the newest others, `keep` together (at least
+    /// that one), and files whose header is damaged; gives their names.
+    ///
+    /// What claims to be of a later epoch goes first: it is of a journal that was replaced.
     ///
     /// # Errors
     /// [`FolderError`] when the folder cannot be listed or a file not removed.
-    pub fn prune(&self, keep: usize) -> Result<Pruned, FolderError> {
-        let entries = self.entries()?;
-        let mut pruned = Pruned::default();
-        // Damaged headers stand in front: what is behind them is the newest that has one.
-        let Some(newest) = entries.iter().find(|entry| entry.header.is_ok()) else { return Ok(pruned) };
-        match self.read(&newest.name) {
-            Ok(checkpoint) => pruned.verified = Some(*checkpoint.header()),
-            Err(damage) => {
-                pruned.damaged = Some(self.skipped(&newest.name, damage));
-                return Ok(pruned);
-            }
-        }
-        let (whole, damaged): (Vec<&Entry>, Vec<&Entry>) =
-            entries.iter().partition(|entry| entry.header.is_ok());
-        for entry in whole.into_iter().skip(keep.max(1)).chain(damaged) {
+    pub fn prune(&self, written: &Header, keep: usize) -> Result<Vec<String>, FolderError> {
+        let name = file_name(written.position);
+        let others = self.entries()?.into_iter().filter(|entry| entry.name != name);
+        let (mut whole, damaged): (Vec<Entry>, Vec<Entry>) = others.partition(|entry| entry.header.is_ok());
+        // Among equals the order stays: the newest first.
+        whole.sort_by_key(|entry| matches!(&entry.header, Ok(header) if header.epoch > written.epoch));
+        let mut removed = Vec::new();
+        for entry in whole.into_iter().skip(keep.saturating_sub(1)).chain(damaged) {
             let path = self.dir.join(&entry.name);
             self.disk.remove(&path).map_err(failed("remove", &path))?;
-            pruned.removed.push(entry.name.clone());
+            removed.push(entry.name);
         }
-        if !pruned.removed.is_empty() {
+        if !removed.is_empty() {
             self.disk.sync_dir(&self.dir).map_err(failed("sync", &self.dir))?;
         }
-        Ok(pruned)
+        Ok(removed)
     }
 
     fn remove_leftovers(&self) -> Result<(), FolderError> {
@@ -201,8 +203,9 @@ impl CheckpointFolder {
             }
         }
         let rank = |entry: &Entry| match &entry.header {
+            Ok(header) if on(Bug::NewestByPosition) => (false, Epoch::UNSTATED, header.position),
             Ok(header) => (false, header.epoch, header.position),
-            Err(_) => (true, gapless_model::Epoch(0), Position::NONE),
+            Err(_) => (true, Epoch::UNSTATED, Position::NONE),
         };
         entries.sort_by_key(|entry| std::cmp::Reverse(rank(entry)));
         Ok(entries)

@@ -10,7 +10,7 @@
 //! # Invariants
 //! - A file is whole and durable under its name, or it has no such name.
 //! - Every flipped bit and every missing or added byte is noticed: a damaged file is never handed out.
-//! - An old checkpoint is removed only after the newest was read back and found whole.
+//! - A file was read back and found whole before it got its name; only then is an older one removed.
 //!
 //! ```
 //! use gapless_checkpoint::{Checkpoint, CheckpointFolder, Header};
@@ -37,7 +37,7 @@ mod header;
 
 pub use checkpoint::{Checkpoint, MAX_FILE_BYTES, MAX_PART_BYTES, PartError};
 pub use damage::Damage;
-pub use folder::{CheckpointFolder, FolderError, Found, Pruned, Skipped, file_name};
+pub use folder::{Checked, CheckpointFolder, FolderError, Found, Skipped, file_name};
 pub use header::{FORMAT, Header};
 
 #[cfg(test)]

@@ -32,59 +32,112 @@ pub struct EngineCheckpoint {
     pub parts: Vec<Vec<u8>>,
 }
 
+/// Puts the state as of now together, part by part, without asking anybody itself.
+///
+/// ```text
+/// ask Fetch::question -> take its answer with Fetch::take, until that gives the checkpoint
+///                     -> refused with 410: Fetch::begin_again says whether to ask on
+/// ```
+#[derive(Debug)]
+pub struct Fetch {
+    attempt: u32,
+    found: Option<Found>,
+}
+
+/// What has come so far.
+#[derive(Debug)]
+struct Found {
+    checkpoint: EngineCheckpoint,
+    /// How many parts it has.
+    parts: u32,
+    /// Streams in the parts so far.
+    streams: u64,
+    /// Bytes in them.
+    bytes: u64,
+}
+
+impl Default for Fetch {
+    fn default() -> Fetch {
+        Fetch { attempt: 1, found: None }
+    }
+}
+
+impl Fetch {
+    /// What to ask the engine next.
+    pub fn question(&self) -> CheckpointRequest {
+        let Some(found) = &self.found else {
+            return CheckpointRequest { partition: 0, position: Position::NONE, part: 0 };
+        };
+        CheckpointRequest { partition: 0, position: found.checkpoint.position, part: found.next_part() }
+    }
+
+    /// The answer to that; gives the checkpoint once it is whole.
+    ///
+    /// # Errors
+    /// [`Error::BadReply`] when the part is not the one that was asked for.
+    pub fn take(&mut self, response: CheckpointResponse) -> Result<Option<EngineCheckpoint>, Error> {
+        let found = self.found.get_or_insert_with(|| Found::begin(&response));
+        found.add(response).map_err(bad)?;
+        if found.next_part() < found.parts {
+            return Ok(None);
+        }
+        let Some(Found { checkpoint, streams, .. }) = self.found.take() else { return Ok(None) };
+        if streams != checkpoint.streams {
+            return Err(bad(format!("{streams} streams where {} were announced", checkpoint.streams)));
+        }
+        Ok(Some(checkpoint))
+    }
+
+    /// The engine has let go of the state that is being fetched: whether another one is worth asking for,
+    /// from its first part.
+    pub fn begin_again(&mut self) -> bool {
+        self.attempt += 1;
+        self.found = None;
+        self.attempt <= ATTEMPTS
+    }
+}
+
+impl Found {
+    fn begin(first: &CheckpointResponse) -> Found {
+        let checkpoint = EngineCheckpoint {
+            partition: first.partition,
+            epoch: first.epoch,
+            position: first.position,
+            streams: first.streams,
+            parts: Vec::new(),
+        };
+        Found { checkpoint, parts: first.parts, streams: 0, bytes: 0 }
+    }
+
+    fn next_part(&self) -> u32 {
+        u32::try_from(self.checkpoint.parts.len()).unwrap_or(u32::MAX)
+    }
+
+    fn add(&mut self, response: CheckpointResponse) -> Result<(), String> {
+        self.streams += check(&self.checkpoint, self.next_part(), self.parts, &response)?;
+        self.bytes += response.bytes.len() as u64;
+        if self.bytes > MAX_BYTES {
+            return Err(format!("a checkpoint of more than {MAX_BYTES} bytes"));
+        }
+        self.checkpoint.parts.push(response.bytes);
+        Ok(())
+    }
+}
+
 /// The state as of now.
 pub(crate) fn fetch(asker: &mut Asker, patience: Duration) -> Result<EngineCheckpoint, Error> {
-    let mut attempt = 1;
+    let mut fetch = Fetch::default();
     loop {
-        match fetch_once(asker, patience) {
-            Err(Error::Refused { error, .. }) if error.code == ErrorCode::TRIMMED && attempt < ATTEMPTS => {
-                attempt += 1;
+        match asker.ask(&Message::CheckpointRequest(fetch.question()), patience) {
+            Ok(Message::CheckpointResponse(response)) => {
+                if let Some(checkpoint) = fetch.take(response)? {
+                    return Ok(checkpoint);
+                }
             }
-            result => return result,
+            Ok(other) => return Err(asker.unexpected(&other)),
+            Err(Error::Refused { error, .. }) if error.code == ErrorCode::TRIMMED && fetch.begin_again() => {}
+            Err(error) => return Err(error),
         }
-    }
-}
-
-fn fetch_once(asker: &mut Asker, patience: Duration) -> Result<EngineCheckpoint, Error> {
-    let first = ask(asker, Position::NONE, 0, patience)?;
-    let mut checkpoint = EngineCheckpoint {
-        partition: first.partition,
-        epoch: first.epoch,
-        position: first.position,
-        streams: first.streams,
-        parts: Vec::new(),
-    };
-    let parts = first.parts;
-    let (mut streams, mut bytes) = (0, 0);
-    let mut next = Some(first);
-    for part in 0..parts {
-        let response = match next.take() {
-            Some(first) => first,
-            None => ask(asker, checkpoint.position, part, patience)?,
-        };
-        streams += check(&checkpoint, part, parts, &response).map_err(bad)?;
-        bytes += response.bytes.len() as u64;
-        if bytes > MAX_BYTES {
-            return Err(bad(format!("a checkpoint of more than {MAX_BYTES} bytes")));
-        }
-        checkpoint.parts.push(response.bytes);
-    }
-    if streams != checkpoint.streams {
-        return Err(bad(format!("{streams} streams where {} were announced", checkpoint.streams)));
-    }
-    Ok(checkpoint)
-}
-
-fn ask(
-    asker: &mut Asker,
-    position: Position,
-    part: u32,
-    patience: Duration,
-) -> Result<CheckpointResponse, Error> {
-    let request = CheckpointRequest { partition: 0, position, part };
-    match asker.ask(&Message::CheckpointRequest(request), patience)? {
-        Message::CheckpointResponse(response) => Ok(response),
-        other => Err(asker.unexpected(&other)),
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 const PREFIX: &str = ".new-";
 const SUFFIX: &str = ".tmp";
+/// Read at once when a file is read back: few calls, little memory.
+const READ_BACK_BYTES: usize = 1 << 20;
 
 /// Puts `parts`, one after the other, into the file `name` in `dir`; bytes and name are durable when this
 /// returns. A folder has one writer: the name on the way is made from `name`.
@@ -20,8 +22,33 @@ pub fn write_atomically(
     name: &str,
     parts: &[&[u8]],
 ) -> io::Result<Arc<dyn DiskFile>> {
+    write_checked(disk, dir, name, parts, |_| Ok(()))
+}
+
+/// The same, and reads the file back before it gets its name: what a disk makes of it that writes something
+/// else takes nothing's place.
+///
+/// # Errors
+/// As [`write_atomically`]; [`io::ErrorKind::InvalidData`] when the file is not what was written.
+pub fn write_verified(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    parts: &[&[u8]],
+) -> io::Result<Arc<dyn DiskFile>> {
+    write_checked(disk, dir, name, parts, |file| read_back(file, parts))
+}
+
+fn write_checked(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    parts: &[&[u8]],
+    check: impl FnOnce(&dyn DiskFile) -> io::Result<()>,
+) -> io::Result<Arc<dyn DiskFile>> {
     let new = dir.join(leftover(name));
     let written = fill(disk, &new, parts).and_then(|file| {
+        check(&*file)?;
         disk.rename(&new, &dir.join(name))?;
         Ok(file)
     });
@@ -46,6 +73,22 @@ pub fn leftover(name: &str) -> String {
 /// Whether a file of this name is what a killed [`write_atomically`] left: it may be removed.
 pub fn is_leftover(name: &str) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// Compares a file with what was written into it.
+fn read_back(file: &dyn DiskFile, parts: &[&[u8]]) -> io::Result<()> {
+    let (mut buffer, mut offset) = (Vec::new(), 0);
+    for expected in parts.iter().flat_map(|part| part.chunks(READ_BACK_BYTES)) {
+        buffer.resize(expected.len(), 0);
+        file.read_exact_at(&mut buffer, offset)?;
+        if buffer != expected {
+            let reason =
+                format!("it is not what was written, within {} bytes from byte {offset}", buffer.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        offset += buffer.len() as u64;
+    }
+    Ok(())
 }
 
 fn fill(disk: &dyn Disk, path: &Path, parts: &[&[u8]]) -> io::Result<Arc<dyn DiskFile>> {

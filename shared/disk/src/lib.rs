@@ -21,7 +21,7 @@ mod atomically;
 mod memory;
 mod real;
 
-pub use atomically::{is_leftover, leftover, write_atomically};
+pub use atomically::{is_leftover, leftover, write_atomically, write_verified};
 pub use memory::MemoryDisk;
 pub use real::RealDisk;
 

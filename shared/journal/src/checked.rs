@@ -4,10 +4,6 @@
 //! or an epoch would be another one. The checksum has a line of its own so that people still read the file. A
 //! file without such a line is from before there was one.
 
-use crate::JournalError;
-use crate::error::damaged;
-use std::path::Path;
-
 /// What the line begins with; eight hexadecimal digits follow.
 const LABEL: &str = "crc32c ";
 
@@ -22,13 +18,13 @@ pub(crate) fn seal(mut text: Vec<u8>) -> Vec<u8> {
 /// What was sealed; all of a file that has no checksum.
 ///
 /// # Errors
-/// [`JournalError::Damaged`] when the checksum is that of other bytes.
-pub(crate) fn unseal<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b [u8], JournalError> {
+/// In words, when the checksum is that of other bytes.
+pub(crate) fn unseal(bytes: &[u8]) -> Result<&[u8], String> {
     let Some(line) = bytes.len().checked_sub(LABEL.len() + 9) else { return Ok(bytes) };
     let (text, line) = bytes.split_at(line);
     let Some(stated) = line.strip_prefix(LABEL.as_bytes()) else { return Ok(bytes) };
     if format!("{:08x}\n", crc32c::crc32c(text)).as_bytes() != stated {
-        return Err(damaged(path, 0, "its checksum is wrong"));
+        return Err("its checksum is wrong".to_owned());
     }
     Ok(text)
 }

@@ -1,9 +1,8 @@
 //! Who still needs which records: `followers.json`.
 
-use crate::checked::{seal, unseal};
-use crate::error::{damaged, io_error};
-use crate::{Journal, JournalError};
-use gapless_disk::{Disk, write_atomically};
+use crate::damage::Damage;
+use crate::{Journal, JournalError, side};
+use gapless_disk::Disk;
 use gapless_model::{Position, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -65,15 +64,14 @@ impl Follower {
 }
 
 impl Followers {
-    pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Followers, JournalError> {
-        let path = dir.join(NAME);
-        let known = match disk.read(&path) {
-            Ok(text) => serde_json::from_slice(unseal(&path, &text)?)
-                .map_err(|error| damaged(&path, 0, error.to_string()))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(io_error("read", &path)(error)),
-        };
-        Ok(Followers { disk: Arc::clone(disk), dir: dir.to_path_buf(), known, looked: None, unsaved: false })
+    pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(Followers, Vec<Damage>), JournalError> {
+        let loaded = side::load(&**disk, dir, NAME)?;
+        let (known, damages) =
+            loaded.map_or_else(Default::default, |loaded| (loaded.content, loaded.damages));
+        let unsaved = !damages.is_empty();
+        let followers =
+            Followers { disk: Arc::clone(disk), dir: dir.to_path_buf(), known, looked: None, unsaved };
+        Ok((followers, damages))
     }
 
     /// Nobody has acknowledged what is not there: after a loss, positions are given out anew.
@@ -115,10 +113,7 @@ impl Followers {
     }
 
     fn save(&mut self) -> Result<(), JournalError> {
-        let text = serde_json::to_vec_pretty(&self.known)
-            .map_err(|error| io_error("write", &self.dir.join(NAME))(std::io::Error::other(error)))?;
-        write_atomically(&*self.disk, &self.dir, NAME, &[&seal(text)])
-            .map_err(io_error("write", &self.dir.join(NAME)))?;
+        side::store(&*self.disk, &self.dir, NAME, &self.known)?;
         self.unsaved = false;
         Ok(())
     }

@@ -233,14 +233,3 @@ fn may_be_head(bytes: &[u8], positions: Range<u64>) -> bool {
     let [_, _, _, _, _, _, _, _, position @ .., _, _, _, _] = *head;
     positions.contains(&u64::from_le_bytes(position)) && parse_head(head).is_ok()
 }
-
-/// Whether a whole record with a position after `after` begins anywhere in `bytes`: then what lies before
-/// it is not a torn tail.
-pub(crate) fn holds_record_after(bytes: &[u8], after: u64) -> bool {
-    bytes.windows(HEAD_BYTES).enumerate().any(|(at, window)| {
-        let Some(head) = window.first_chunk().and_then(|head| parse_head(head).ok()) else { return false };
-        let start = at + HEAD_BYTES;
-        let Some(payload) = bytes.get(start..start + head.payload) else { return false };
-        head.position > after && body_crc(head.position, payload) == head.body_crc
-    })
-}

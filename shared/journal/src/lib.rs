@@ -47,6 +47,7 @@ mod read;
 mod recovery;
 mod retention;
 mod segment;
+mod side;
 mod sync;
 mod unreadable;
 

@@ -1,9 +1,9 @@
 //! `journal.json`: the epochs, and how the last run ended.
 
-use crate::checked::{seal, unseal};
-use crate::error::{damaged, io_error};
-use crate::{JournalError, Sync};
-use gapless_disk::{Disk, write_atomically};
+use crate::damage::Damage;
+use crate::error::damaged;
+use crate::{JournalError, Sync, side};
+use gapless_disk::Disk;
 use gapless_model::{Epoch, EpochStart, Position, Seq, UnixMillis};
 use gapless_planted::{Bug, on};
 use serde::{Deserialize, Serialize};
@@ -50,31 +50,27 @@ impl Meta {
         }
     }
 
-    pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Option<Meta>, JournalError> {
+    /// What the folder says, and which of its copies are damaged. When the newest is, what it said of the last
+    /// run is not known: then it counts as one that lost power, so that a new epoch begins.
+    pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Option<(Meta, Vec<Damage>)>, JournalError> {
+        let Some(loaded) = side::load::<Meta>(disk, dir, NAME)? else { return Ok(None) };
         let path = dir.join(NAME);
-        let text = match disk.read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error("read", &path)(error)),
-        };
-        let text = unseal(&path, &text)?;
-        let meta: Meta =
-            serde_json::from_slice(text).map_err(|error| damaged(&path, 0, error.to_string()))?;
+        let mut meta = loaded.content;
         if meta.format != FORMAT {
             return Err(JournalError::Format { file: path, found: meta.format, known: FORMAT });
         }
         if meta.epochs.is_empty() {
             return Err(damaged(&path, 0, "it names no epoch"));
         }
-        Ok(Some(meta))
+        if loaded.may_be_old {
+            (meta.closed_at, meta.synced_always) = (None, false);
+            meta.boot_id.clear();
+        }
+        Ok(Some((meta, loaded.damages)))
     }
 
     pub(crate) fn store(&self, disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
-        let text = serde_json::to_vec_pretty(self)
-            .map_err(|error| io_error("write", &dir.join(NAME))(std::io::Error::other(error)))?;
-        write_atomically(disk, dir, NAME, &[&seal(text)])
-            .map(drop)
-            .map_err(io_error("write", &dir.join(NAME)))
+        side::store(disk, dir, NAME, self)
     }
 
     pub(crate) fn epoch(&self) -> Epoch {

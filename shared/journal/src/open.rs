@@ -49,9 +49,13 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let Some(lock) = disk.lock(&lock).map_err(io_error("lock", &lock))? else {
         return Err(JournalError::Locked { dir });
     };
-    let meta = Meta::load(&*disk, &dir)?;
+    let (meta, mut damages) = match Meta::load(&*disk, &dir)? {
+        Some((meta, damages)) => (Some(meta), damages),
+        None => (None, Vec::new()),
+    };
     let paths = segment::list(&*disk, &dir)?;
-    let mut followers = Followers::load(&disk, &dir)?;
+    let (mut followers, damaged_copies) = Followers::load(&disk, &dir)?;
+    damages.extend(damaged_copies);
     let recovered = match (meta, paths.is_empty()) {
         (Some(meta), false) => recover(&options, meta, paths, followers.furthest(), now)?,
         (None, false) => {
@@ -93,7 +97,7 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         log: Mutex::new(log),
         _lock: lock,
     });
-    recovered.damages.into_iter().for_each(|damage| journal.shared.damages.note(damage));
+    damages.into_iter().chain(recovered.damages).for_each(|damage| journal.shared.damages.note(damage));
     let appender = Appender::new(journal.clone(), options, (meta, meta_is_stored), last, file)?;
     let Base { preamble, replay_from, .. } = recovered.base;
     Ok(Opened { appender, journal, preamble, replay_from, recovery: recovered.recovery })

@@ -14,7 +14,7 @@ use crate::damage::Damage;
 use crate::error::{damaged, io_error};
 use crate::meta::Meta;
 use crate::segment::{Scan, Segment, Stop};
-use crate::{JournalError, Options, frame};
+use crate::{JournalError, Options};
 use gapless_disk::DiskFile;
 use gapless_model::{Epoch, Position, UnixMillis};
 use gapless_planted::{Bug, on};
@@ -77,7 +77,7 @@ pub(crate) fn recover(
     let length = active.len().map_err(io_error("look at", &last.path))?;
     let power = meta.lost_power(&options.boot_id);
     let scan = if power { last.scan(&*active, length, None)? } else { last.scan_last(&*active, length)? };
-    let (cut, lost_tail) = judge(last, &*active, &scan, length, &meta, power)?;
+    let (cut, lost_tail) = judge(last, &scan, length, &meta, power)?;
     let path = last.path.clone();
     let tail: Vec<_> = scan.lost.iter().map(|lost| Damage::of_records(&path, lost)).collect();
     let base = chain.base(&*active)?;
@@ -129,7 +129,6 @@ fn write_again(file: &dyn DiskFile, end: u64) -> std::io::Result<()> {
 /// What to cut from the last file, and whether something acknowledged may be gone with it.
 fn judge(
     last: &Segment,
-    file: &dyn DiskFile,
     scan: &Scan,
     length: u64,
     meta: &Meta,
@@ -150,26 +149,12 @@ fn judge(
         Stop::Torn => {
             Ok((Some(cut("the last record was not written completely")), power && !meta.synced_always))
         }
-        Stop::Bad(reason) if power => {
-            let follows = records_follow(last, file, scan, length)?;
-            Ok((Some(cut(reason)), follows || !meta.synced_always))
-        }
+        // A write that the power loss cut, or a record that was synced and has rotted since: nothing tells.
+        Stop::Bad(reason) if power => Ok((Some(cut(reason)), true)),
         Stop::Bad(reason) => {
             tracing::error!(file = %last.path.display(), offset = scan.end, reason,
                 "the journal is damaged at its end: what was written there is gone");
             Ok((Some(cut(reason)), true))
         }
     }
-}
-
-/// Whether a whole record lies behind the wrong bytes.
-fn records_follow(
-    last: &Segment,
-    file: &dyn DiskFile,
-    scan: &Scan,
-    length: u64,
-) -> Result<bool, JournalError> {
-    let mut rest = vec![0; usize::try_from(length - scan.end).unwrap_or(usize::MAX)];
-    file.read_exact_at(&mut rest, scan.end).map_err(io_error("read", &last.path))?;
-    Ok(frame::holds_record_after(&rest, scan.latest.0))
 }

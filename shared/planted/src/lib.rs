@@ -106,6 +106,23 @@ bugs! {
     CheckpointWithoutWaiting,
     "The watermark states one row more than there is."
     WatermarkAhead,
+    "A checkpoint is believed whatever its checksums say: rotten bytes become state."
+    DamagedCheckpointAccepted,
+    "A checkpoint takes the place of an older one without being read back: backups that nobody ever \
+     restored."
+    CheckpointNotReadBack,
+    "Of two checkpoints the one at the larger position counts as newer, whatever its history: after a \
+     loss, those that are good are removed."
+    NewestByPosition,
+    "The journal lets go of everything before the newest checkpoint: once that is damaged, the one \
+     before it leads nowhere."
+    NewestCheckpointOnly,
+    "A checkpoint of a lost history lets the journal go of records that only the lost ones stood for."
+    CheckpointEpochIgnored,
+    "After a loss the engine begins from a checkpoint that has the lost records, again and again."
+    LostCheckpointTaken,
+    "A state that is handed out in parts goes on changing meanwhile: a fuzzy snapshot."
+    StateChangesUnderWay,
 }
 
 /// Whether `bug` is switched on, on this thread.

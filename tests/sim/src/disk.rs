@@ -28,6 +28,8 @@ struct Inner {
     is_ended: bool,
     /// Syncs that will fail.
     failing_syncs: u32,
+    /// Decides which bit of the next write is another one.
+    spoil: Option<fastrand::Rng>,
     counts: DiskCounts,
 }
 
@@ -95,6 +97,7 @@ impl SimDisk {
     pub fn spare(&self) {
         let mut inner = self.lock();
         (inner.end_after, inner.failing_syncs, inner.state.room) = (None, 0, None);
+        inner.spoil = None;
     }
 
     /// The files below `dir`.
@@ -104,7 +107,8 @@ impl SimDisk {
         inside.map(|(path, _, _)| path.to_path_buf()).collect()
     }
 
-    /// Flips a bit of a file that `choose` takes; which file, byte and bit is up to `dice`. Tells where.
+    /// Flips a bit on the platter, of a file that `choose` takes; which file, byte and bit is up to `dice`.
+    /// Tells where; `None` when there is no such file, or when the platter does not have that byte yet.
     pub fn flip(&self, dice: &mut fastrand::Rng, choose: impl Fn(&Path) -> bool) -> Option<(PathBuf, u64)> {
         let mut inner = self.lock();
         let files = inner.state.files().filter(|(path, _, len)| *len > 0 && choose(path));
@@ -112,8 +116,37 @@ impl SimDisk {
             files.map(|(path, number, len)| (path.to_path_buf(), number, len)).collect();
         let (path, number, len) = dice.choice(&files)?.clone();
         let at = dice.usize(..len);
-        inner.state.flip(number, at, dice.u8(..));
-        Some((path, at as u64))
+        inner.state.flip(number, at, dice.u8(..)).then_some((path, at as u64))
+    }
+
+    /// What was written into a file, without the bits that flipped since.
+    pub fn pristine(&self, path: &Path) -> Vec<u8> {
+        let inner = self.lock();
+        inner.state.find(path).map(|file| inner.state.pristine(file)).unwrap_or_default()
+    }
+
+    /// Files below `dir` that hold bits which flipped.
+    pub fn flipped(&self, dir: &Path) -> Vec<PathBuf> {
+        let inner = self.lock();
+        let files = inner
+            .state
+            .files()
+            .filter(|(path, file, _)| path.starts_with(dir) && inner.state.is_flipped(*file));
+        files.map(|(path, _, _)| path.to_path_buf()).collect()
+    }
+
+    /// The next write of a file goes to the platter with a flipped bit, and nobody is told.
+    pub fn spoil_write(&self, seed: u64) {
+        self.lock().spoil = Some(fastrand::Rng::with_seed(seed));
+    }
+
+    /// What survives a power loss at least, as a disk of its own.
+    pub fn durable(&self) -> gapless_disk::MemoryDisk {
+        let durable = gapless_disk::MemoryDisk::default();
+        for (path, bytes) in self.lock().state.durable() {
+            durable.put(path, bytes.to_vec());
+        }
+        durable
     }
 
     /// Removes every file below `dir`, durably: somebody deleted the folder.
@@ -184,6 +217,9 @@ impl Inner {
         match self.count_change()? {
             None => {
                 let written = self.state.write(file, offset, bytes);
+                if let Some(dice) = self.spoil.take().filter(|_| !bytes.is_empty()) {
+                    self.state.spoil(file, offset..offset + bytes.len(), dice);
+                }
                 self.counts.full += u64::from(written.is_err());
                 written
             }

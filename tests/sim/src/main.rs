@@ -24,6 +24,9 @@ struct Args {
     /// With --seed: makes a failing schedule as short as possible first.
     #[arg(long, requires = "seed")]
     shrink: bool,
+    /// With --seed: without checkpoints and flipped bits, as the world once was.
+    #[arg(long, requires = "seed")]
+    without_extras: bool,
     /// How many seeds to run.
     #[arg(long, default_value_t = 2000)]
     seeds: u64,
@@ -64,7 +67,7 @@ fn main() -> ExitCode {
 }
 
 fn one(seed: u64, args: &Args) -> bool {
-    let mut plan = Plan::of(seed);
+    let mut plan = if args.without_extras { Plan::without_extras(seed) } else { Plan::of(seed) };
     if args.shrink
         && let Some(failure) = run(&plan, false).failure
     {

@@ -5,12 +5,14 @@ mod client;
 mod engine;
 mod ingestion;
 mod producer;
+mod writer;
 
 pub use backfill::{Archive, BackfillNode, BackfillSetup, Contents};
 pub use client::{Books, ClientNode, ClientSetup, SharedBooks};
-pub use engine::{EngineNode, EngineSetup};
+pub use engine::{EngineNode, EngineSetup, limits as engine_limits};
 pub use ingestion::{IngestionNode, IngestionSetup, folder};
 pub use producer::{Care, ProducerNode};
+pub use writer::{WriterNode, WriterSetup, checkpoints};
 
 use crate::net::{Desk, Feed, NodeId, Peer, Socket};
 use crate::trace::Trace;

@@ -1,5 +1,6 @@
 //! What is going to happen in a run: explicit data, made from a seed, from which steps can be left out.
 
+mod extras;
 mod generate;
 mod setup;
 
@@ -48,6 +49,14 @@ pub enum Action {
     FailSync { node: NodeId },
     /// A bit flips in a file of the journal.
     FlipJournal { seed: u16 },
+    /// A bit flips in a batch of the archive.
+    FlipArchive { seed: u16 },
+    /// A bit flips in a file of the checkpoints.
+    FlipCheckpoint { seed: u16 },
+    /// The next write of the snapshot writer goes to its disk with a flipped bit.
+    SpoilCheckpoint { seed: u16 },
+    /// A person wants a checkpoint.
+    Checkpoint,
     /// The wall clock of a machine jumps.
     Jump { node: NodeId, by_ms: i32 },
     /// Somebody deletes the journal, while ingestion is down.
@@ -120,6 +129,10 @@ impl Action {
             Action::Full { .. } => "fault: full disk",
             Action::FailSync { .. } => "fault: failed sync",
             Action::FlipJournal { .. } => "fault: bit flip in the journal",
+            Action::FlipArchive { .. } => "fault: bit flip in the archive",
+            Action::FlipCheckpoint { .. } => "fault: bit flip in a checkpoint",
+            Action::SpoilCheckpoint { .. } => "fault: spoiled write of a checkpoint",
+            Action::Checkpoint => "a checkpoint is asked for",
             Action::Jump { .. } => "fault: clock jump",
             Action::LoseJournal { .. } => "fault: journal deleted",
         }
@@ -137,9 +150,19 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
+/// Whether worlds have checkpoints, and bits flip in them.
+const EXTRAS: bool = true;
+
 impl Plan {
     /// The run of a seed.
     pub fn of(seed: u64) -> Plan {
+        let plan = Plan::without_extras(seed);
+        if EXTRAS { extras::add(plan) } else { plan }
+    }
+
+    /// The same without checkpoints and flipped bits. Seeds that failed before the world had those found what
+    /// they found in this one.
+    pub fn without_extras(seed: u64) -> Plan {
         let mut dice = fastrand::Rng::with_seed(seed);
         let setup = Setup::roll(&mut dice);
         let steps = generate::steps(&setup, &mut dice);

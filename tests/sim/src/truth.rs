@@ -4,17 +4,27 @@
 //! again whenever ingestion opens it. Everybody else is judged by it. It decides nothing and the machines
 //! never ask it.
 
+mod checkpoints;
 mod reopened;
 mod rows;
 
-pub use reopened::Ending;
+pub use reopened::{Ending, Reopened};
 pub use rows::row_hashes;
 
+use crate::disk::SimDisk;
 use crate::node::Archive;
+use checkpoints::Checkpoints;
 use gapless_model::{Batch, Digest, Epoch, EpochStart, Position, Seq, SeqRange, StreamKey, Watermark};
 use gapless_wire::{JournalRecordView, Limits, decode_batch};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
+
+/// How records lie in a file of the journal: a header that tells the length of what follows it, then records,
+/// each behind a head that begins with its length.
+const HEADER_BYTES: usize = 64;
+const PREAMBLE_AT: usize = 12;
+const HEAD_BYTES: usize = 20;
 
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +40,8 @@ pub struct Violation {
 pub struct RecordTruth {
     /// Of all its bytes.
     pub hash: u64,
+    /// As they are in the journal.
+    pub bytes: Vec<u8>,
     /// The history in which it was written.
     pub epoch: Epoch,
     /// Its stream's number.
@@ -77,11 +89,14 @@ pub struct Truth {
     batches: HashMap<(String, u64, usize), Position>,
     /// Up to here the journal said that a power loss costs nothing.
     durable: Position,
-    /// Positions in files in which a bit was flipped.
+    /// Records in which a bit was flipped.
     damaged: Vec<SeqRange>,
+    /// Bits that were flipped in the journal's files.
+    journal_flips: usize,
     /// The oldest record that the journal still had when it was last asked.
     earliest: Position,
     archive: Archive,
+    checkpoints: Checkpoints,
     violation: Option<Violation>,
 }
 
@@ -125,6 +140,21 @@ impl Truth {
         self.records.get(usize::try_from(position.0).ok()?.checked_sub(1)?)
     }
 
+    /// Every record of the current history, record 1 first.
+    pub fn records(&self) -> &[RecordTruth] {
+        &self.records
+    }
+
+    /// Whether a bit was flipped in a record.
+    pub fn is_damaged_record(&self, position: Position) -> bool {
+        self.is_damaged_at(Seq(position.0))
+    }
+
+    /// Whether nobody can read any record after `position`.
+    pub fn is_rest_gone(&self, position: Position) -> bool {
+        position <= self.latest() && (position.0..self.latest().0).all(|at| self.is_gone(Position(at + 1)))
+    }
+
     /// A stream, if it has rows.
     pub fn stream(&self, key: &StreamKey) -> Option<&StreamTruth> {
         self.numbers.get(key).and_then(|number| self.streams.get(*number))
@@ -141,6 +171,7 @@ impl Truth {
         self.require(position == self.latest().next(), "records are contiguous", || {
             format!("record {position} was appended")
         });
+        self.mended(position);
         self.push(position, record, &hashes);
     }
 
@@ -236,7 +267,12 @@ impl Truth {
 
     /// Whether nobody can read this record any more.
     fn is_gone(&self, position: Position) -> bool {
-        position < self.earliest || self.damaged.iter().any(|damaged| damaged.contains(Seq(position.0)))
+        position < self.earliest || self.is_damaged_at(Seq(position.0))
+    }
+
+    /// Whether a bit was flipped in this record.
+    fn is_damaged_at(&self, position: Seq) -> bool {
+        self.damaged.iter().any(|damaged| damaged.contains(position))
     }
 
     /// What a follower has acknowledged is safe with it when the journal retires records `up_to` there.
@@ -251,14 +287,53 @@ impl Truth {
         });
     }
 
-    /// A bit was flipped in a file that holds these records.
+    /// A bit was flipped in a file of the journal, in these records or beside all of them.
     pub fn damage(&mut self, records: SeqRange) {
-        self.damaged.push(records);
+        self.journal_flips += 1;
+        self.damaged.extend((!records.is_empty()).then_some(records));
     }
 
     /// Whether any bit was flipped in the journal.
     pub fn is_damaged(&self) -> bool {
-        !self.damaged.is_empty()
+        self.journal_flips > 0
+    }
+
+    /// Whether so much is damaged that a person has to look: one bit alone stops nobody.
+    pub fn is_badly_damaged(&self) -> bool {
+        self.journal_flips > 1
+    }
+
+    /// What was written at this position since is another record.
+    fn mended(&mut self, position: Position) {
+        self.damaged.retain(|range| !range.contains(Seq(position.0)));
+    }
+
+    /// Which record has its bytes at `at` of a file of the journal: an empty range when none has.
+    pub fn records_at(&self, path: &Path, at: u64, disk: &SimDisk) -> SeqRange {
+        let none = SeqRange::new(Seq::FIRST, Seq::FIRST);
+        let Some(first) = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok()) else {
+            return none;
+        };
+        let bytes = disk.pristine(path);
+        let word = |at: usize| {
+            let word = bytes.get(at..)?.first_chunk()?;
+            Some(u32::from_le_bytes(*word) as usize)
+        };
+        let Some(mut end) = word(PREAMBLE_AT).map(|preamble| HEADER_BYTES + preamble) else { return none };
+        if (at as usize) < end {
+            return none;
+        }
+        for position in first.. {
+            let Some(payload) = word(end) else { break };
+            end += HEAD_BYTES + payload;
+            if end > bytes.len() {
+                break;
+            }
+            if (at as usize) < end {
+                return SeqRange::of_len(Seq(position), 1);
+            }
+        }
+        none
     }
 
     /// The journal's oldest record by its own word.
@@ -288,6 +363,7 @@ impl Truth {
         let stream = self.number(&batch.key);
         let truth = RecordTruth {
             hash: xxh3_64(bytes),
+            bytes: bytes.to_vec(),
             epoch: record.epoch,
             stream,
             range: batch.range(),

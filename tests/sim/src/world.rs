@@ -2,6 +2,7 @@
 
 mod faults;
 mod heal;
+mod judge;
 mod life;
 mod traffic;
 
@@ -11,6 +12,7 @@ use crate::disk::SimDisk;
 use crate::net::{Desks, Feed, Feeds, NodeId, Partitions};
 use crate::node::{
     Archive, Arrived, BackfillNode, ClientNode, EngineNode, IngestionNode, Io, ProducerNode, SharedBooks,
+    WriterNode,
 };
 use crate::schedule::{Plan, Step};
 use crate::trace::Trace;
@@ -32,6 +34,7 @@ pub(crate) enum Process {
     Backfill(Box<BackfillNode>),
     Client(Box<ClientNode>),
     Producer(Box<ProducerNode>),
+    Writer(Box<WriterNode>),
 }
 
 impl Process {
@@ -42,6 +45,7 @@ impl Process {
             Process::Backfill(node) => node.handle(arrived, io),
             Process::Client(node) => node.handle(arrived, io),
             Process::Producer(node) => node.handle(arrived, io),
+            Process::Writer(node) => node.handle(arrived, io),
         }
     }
 
@@ -52,6 +56,7 @@ impl Process {
             Process::Backfill(node) => node.handle_timeout(io),
             Process::Client(node) => node.handle_timeout(io),
             Process::Producer(node) => node.handle_timeout(io),
+            Process::Writer(node) => node.handle_timeout(io),
         }
     }
 
@@ -62,6 +67,7 @@ impl Process {
             Process::Backfill(node) => node.poll_timeout(),
             Process::Client(node) => node.poll_timeout(),
             Process::Producer(node) => node.poll_timeout(),
+            Process::Writer(node) => node.poll_timeout(),
         }
     }
 }

@@ -8,7 +8,7 @@ use gapless_wire::{Limits as WireLimits, MAX_CHECKPOINT_PART_BYTES, decode};
 use proptest::prelude::*;
 
 fn parts(engine: &Engine) -> Vec<Bytes> {
-    let frozen = engine.freeze().unwrap();
+    let frozen = engine.freeze(PART_BYTES).unwrap();
     (0..frozen.parts()).map(|part| frozen.part(part).unwrap()).collect()
 }
 
@@ -287,7 +287,7 @@ fn a_frozen_state_stays_as_it_is() {
     let mut world = World::new();
     world.journal.append_rows(0, 7);
     world.read_one();
-    let frozen = world.engine.freeze().unwrap();
+    let frozen = world.engine.freeze(PART_BYTES).unwrap();
     let before = frozen.part(0).unwrap();
     world.journal.append_rows(7, 9);
     world.read_one();
@@ -381,12 +381,12 @@ fn the_pause_of_a_checkpoint() {
         engine.outbox.seen(&lane.key, u64::MAX);
     }
     let begin = Instant::now();
-    let frozen = engine.freeze().unwrap();
+    let frozen = engine.freeze(PART_BYTES).unwrap();
     println!("freezing {} streams: {:?}", frozen.streams(), begin.elapsed());
     let mut again: Vec<_> = (0..21)
         .map(|_| {
             let begin = Instant::now();
-            let _frozen = engine.freeze().unwrap();
+            let _frozen = engine.freeze(PART_BYTES).unwrap();
             begin.elapsed()
         })
         .collect();

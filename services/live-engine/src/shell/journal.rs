@@ -1,6 +1,6 @@
 //! What the journal's follower tells, and what the shell does about it.
 
-use super::{Shell, follow, limits};
+use super::{Shell, follow, limits, told};
 use crate::engine::Folded;
 use crate::error::Error;
 use crate::reading::Reading;
@@ -110,7 +110,7 @@ impl Shell {
         self.caught_up.fails("reading the journal again");
         self.whole.holds();
         let limits = limits(&self.config);
-        let (engine, begin) = self.history.begin(&limits, &self.rules, why, Some(&self.engine));
+        let (engine, begin) = told(|| self.history.begin(&limits, &self.rules, why, Some(&self.engine)));
         self.reading = Reading::new(engine.state.position(), self.now());
         self.engine = engine;
         self.shelf.clear();

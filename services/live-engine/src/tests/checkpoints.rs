@@ -76,7 +76,7 @@ fn with_checkpoints(dir: &Path) -> FakeIngestion {
 fn a_restart_reads_only_what_came_after_the_newest_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     let ingestion = with_checkpoints(dir.path());
-    let newest = folder(dir.path()).headers().unwrap()[0].position.0;
+    let newest = folder(dir.path()).check().unwrap().whole[0].position.0;
     ingestion.accept(&rows("A", 15, 2));
     ingestion.read_from();
     let engine = Running::start_at(&ingestion, dir.path());
@@ -105,7 +105,7 @@ fn an_engine_at_the_journals_end_is_live_without_reading_a_record() {
 fn damaged_checkpoints_are_passed_over_for_an_older_one() {
     let dir = tempfile::tempdir().unwrap();
     let ingestion = with_checkpoints(dir.path());
-    let headers = folder(dir.path()).headers().unwrap();
+    let headers = folder(dir.path()).check().unwrap().whole;
     let path = |nth: usize| dir.path().join(gapless_checkpoint::file_name(headers[nth].position));
     let mut bytes = std::fs::read(path(0)).unwrap();
     bytes[90] ^= 4;
@@ -123,7 +123,7 @@ fn damaged_checkpoints_are_passed_over_for_an_older_one() {
 fn without_a_usable_checkpoint_the_journal_is_read_from_its_beginning() {
     let dir = tempfile::tempdir().unwrap();
     let ingestion = with_checkpoints(dir.path());
-    for header in folder(dir.path()).headers().unwrap() {
+    for header in folder(dir.path()).check().unwrap().whole {
         std::fs::write(dir.path().join(gapless_checkpoint::file_name(header.position)), "GAPLCKPT").unwrap();
     }
     ingestion.read_from();
@@ -136,7 +136,7 @@ fn without_a_usable_checkpoint_the_journal_is_read_from_its_beginning() {
 fn a_history_lost_before_the_checkpoint_is_begun_from_an_older_one() {
     let dir = tempfile::tempdir().unwrap();
     let ingestion = with_checkpoints(dir.path());
-    let second = folder(dir.path()).headers().unwrap()[3].position.0;
+    let second = folder(dir.path()).check().unwrap().whole[3].position.0;
     let newer = Epoch(EPOCH.0 + 1);
     ingestion.lose_records_after(second as usize, newer);
     ingestion.accept(&rows("A", 90, 1));

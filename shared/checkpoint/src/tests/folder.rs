@@ -1,10 +1,11 @@
 use super::{checkpoint, header};
-use crate::{CheckpointFolder, Damage, Found, file_name};
-use gapless_disk::RealDisk;
+use crate::{Checkpoint, CheckpointFolder, Damage, Found, file_name};
+use gapless_disk::{Disk, DiskFile, RealDisk};
 use gapless_model::Position;
-use std::fs;
-use std::path::PathBuf;
+use std::any::Any;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 use tempfile::TempDir;
 
 struct Place {
@@ -65,8 +66,8 @@ fn a_newer_history_is_newer_than_a_larger_position() {
     assert_eq!(place.newest(), Some((2, 70)));
     let older = place.folder.newest_valid_where(|header| header.epoch.0 < 2).unwrap();
     assert_eq!(found(&older), Some((1, 900)));
-    let headers = place.folder.headers().unwrap();
-    assert_eq!(headers, [header(2, 70), header(1, 900)]);
+    let checked = place.folder.check().unwrap();
+    assert_eq!(checked.whole, [header(2, 70), header(1, 900)]);
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn other_files_are_left_alone() {
     }
     place.write(1, 10);
     assert_eq!(place.newest(), Some((1, 10)));
-    place.folder.prune(1).unwrap();
+    place.folder.prune(&header(1, 10), 1).unwrap();
     assert!(others.iter().all(|name| place.names().contains(&(*name).to_owned())));
 }
 
@@ -134,37 +135,124 @@ fn all_but_the_newest_few_are_removed() {
     for position in [10, 20, 30, 40] {
         place.write(1, position);
     }
-    let pruned = place.folder.prune(2).unwrap();
-    assert_eq!(pruned.verified.map(|header| header.position), Some(Position(40)));
-    assert_eq!(pruned.removed, [file_name(Position(20)), file_name(Position(10))]);
+    let removed = place.folder.prune(&header(1, 40), 2).unwrap();
+    assert_eq!(removed, [file_name(Position(20)), file_name(Position(10))]);
     assert_eq!(place.names(), [file_name(Position(30)), file_name(Position(40))]);
-    place.folder.prune(0).unwrap();
+    place.folder.prune(&header(1, 40), 0).unwrap();
     assert_eq!(place.names(), [file_name(Position(40))]);
 }
 
 #[test]
-fn nothing_is_removed_while_the_newest_is_damaged() {
+fn what_was_written_last_stays_also_behind_the_newest() {
+    let place = Place::new();
+    for position in [40, 50, 30] {
+        place.write(1, position);
+    }
+    place.folder.prune(&header(1, 30), 2).unwrap();
+    assert_eq!(place.names(), [file_name(Position(30)), file_name(Position(50))]);
+}
+
+#[test]
+fn those_of_a_journal_that_was_replaced_go_first() {
+    let place = Place::new();
+    for (epoch, position) in [(7, 100), (7, 200), (5, 10), (5, 20)] {
+        place.write(epoch, position);
+    }
+    let removed = place.folder.prune(&header(5, 20), 2).unwrap();
+    assert_eq!(removed, [file_name(Position(200)), file_name(Position(100))]);
+    assert_eq!(place.folder.check().unwrap().whole, [header(5, 20), header(5, 10)]);
+}
+
+/// A disk that makes something else of every byte 9.
+#[derive(Debug)]
+struct Rotten(RealDisk);
+
+#[derive(Debug)]
+struct RottenFile(Arc<dyn DiskFile>);
+
+impl Disk for Rotten {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.0.create_dir_all(dir)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.0.list(dir)
+    }
+    fn open(&self, path: &Path, writable: bool) -> io::Result<Arc<dyn DiskFile>> {
+        self.0.open(path, writable)
+    }
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RottenFile(self.0.create(path)?)))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.0.sync_dir(dir)
+    }
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
+        self.0.lock(path)
+    }
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.read(path)
+    }
+}
+
+impl DiskFile for RottenFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut bytes = bytes.to_vec();
+        bytes.iter_mut().filter(|byte| **byte == 9).for_each(|byte| *byte = 8);
+        self.0.write_all_at(&bytes, offset)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+#[test]
+fn what_the_disk_makes_something_else_of_takes_no_ones_place() {
+    let place = Place::new();
+    place.write(1, 10);
+    let rotten = CheckpointFolder::open(Arc::new(Rotten(RealDisk)), place.folder.dir()).unwrap();
+    for position in [10, 20] {
+        let nines = Checkpoint::new(header(1, position), [[9; 100]]).unwrap();
+        let error = rotten.write(&nines).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::InvalidData, "{error}");
+    }
+    assert_eq!(place.folder.check().unwrap().whole, [header(1, 10)]);
+    assert_eq!(place.names(), [file_name(Position(10))]);
+}
+
+#[test]
+fn every_file_is_read_when_all_are_checked() {
     let place = Place::new();
     for position in [10, 20, 30] {
         place.write(1, position);
     }
-    flip(&place.folder.dir().join(file_name(Position(30))), 60);
-    let pruned = place.folder.prune(1).unwrap();
-    assert_eq!((pruned.verified, pruned.removed.len()), (None, 0));
-    assert_eq!(pruned.damaged.unwrap().damage, Damage::Part { part: 0 });
-    assert_eq!(place.names().len(), 3);
-    place.write(1, 40);
-    assert_eq!(place.folder.prune(1).unwrap().removed.len(), 3);
+    flip(&place.folder.dir().join(file_name(Position(20))), 60);
+    let checked = place.folder.check().unwrap();
+    assert_eq!(checked.whole, [header(1, 30), header(1, 10)]);
+    assert_eq!(checked.damaged[0].damage, Damage::Part { part: 0 });
 }
 
 #[test]
-fn a_file_without_a_whole_header_is_removed_once_the_newest_is_verified() {
+fn a_file_without_a_whole_header_is_removed() {
     let place = Place::new();
     place.write(1, 10);
     flip(&place.write(1, 20), 20);
     fs::write(place.folder.dir().join(file_name(Position(30))), "").unwrap();
-    let pruned = place.folder.prune(3).unwrap();
-    assert_eq!(pruned.verified.map(|header| header.position), Some(Position(10)));
+    place.folder.prune(&header(1, 10), 3).unwrap();
     assert_eq!(place.names(), [file_name(Position(10))]);
 }
 

@@ -78,7 +78,7 @@ fn hit(files: &mut BTreeMap<PathBuf, Vec<u8>>, script: &[u8]) -> Hits {
     let mut hits = Hits::default();
     let mut segments: Vec<&mut Vec<u8>> =
         files.iter_mut().filter(|(path, _)| path.parent() == Some(dir())).map(|(_, bytes)| bytes).collect();
-    // The first name is `journal.json`, after the numbers: with damage there no journal opens.
+    // The others are the side files, which come after the numbers.
     segments.truncate(3);
     for (number, step) in script.chunks_exact(4).take(MAX_HITS).enumerate() {
         let &[what, low, high, much] = step else { continue };

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What a disk writes at once: a sector is old or new, never half of each. But for the last write.
@@ -34,6 +35,8 @@ struct Contents {
     seen: Vec<u8>,
     durable: Vec<u8>,
     between: Vec<DataChange>,
+    /// Bits that are not what was written: where, and which of the byte.
+    flipped: Vec<(usize, u8)>,
 }
 
 /// Everything on one disk.
@@ -178,6 +181,7 @@ impl State {
     fn change(&mut self, file: FileNumber, change: DataChange) {
         if let Some(contents) = self.files.get_mut(&file) {
             let before = contents.seen.len() as u64;
+            contents.overwrite_flips(&change);
             change.apply(&mut contents.seen);
             contents.between.push(change);
             self.used = (self.used + contents.seen.len() as u64).saturating_sub(before);
@@ -199,14 +203,53 @@ impl State {
         }
     }
 
-    /// Flips one bit on the platter and for whoever reads.
-    pub(super) fn flip(&mut self, file: FileNumber, at: usize, bit: u8) {
+    /// Flips one bit on the platter, and so for whoever reads; nothing happens where the platter does not
+    /// have what was written yet. Whether it was flipped.
+    pub(super) fn flip(&mut self, file: FileNumber, at: usize, bit: u8) -> bool {
+        let Some(contents) = self.files.get_mut(&file) else { return false };
+        let Contents { seen, durable, flipped, .. } = contents;
+        let (Some(seen), Some(durable)) = (seen.get_mut(at), durable.get_mut(at)) else { return false };
+        if seen != durable {
+            return false;
+        }
+        *seen ^= 1 << (bit % 8);
+        *durable = *seen;
+        flipped.push((at, bit));
+        true
+    }
+
+    /// What was just written between `places` is another thing by one bit, on its way to the platter too.
+    pub(super) fn spoil(&mut self, file: FileNumber, places: Range<usize>, mut dice: fastrand::Rng) {
         let Some(contents) = self.files.get_mut(&file) else { return };
-        for bytes in [&mut contents.seen, &mut contents.durable] {
-            if let Some(byte) = bytes.get_mut(at) {
+        let (at, bit) = (dice.usize(places), dice.u8(..8));
+        let Some(byte) = contents.seen.get_mut(at) else { return };
+        *byte ^= 1 << bit;
+        contents.between.push(DataChange::Write { offset: at, bytes: vec![*byte] });
+        contents.flipped.push((at, bit));
+    }
+
+    /// What was written into a file, without the bits that flipped since.
+    pub(super) fn pristine(&self, file: FileNumber) -> Vec<u8> {
+        let Some(contents) = self.files.get(&file) else { return Vec::new() };
+        let mut bytes = contents.seen.clone();
+        for (at, bit) in &contents.flipped {
+            if let Some(byte) = bytes.get_mut(*at) {
                 *byte ^= 1 << (bit % 8);
             }
         }
+        bytes
+    }
+
+    /// Whether a file holds bits that flipped.
+    pub(super) fn is_flipped(&self, file: FileNumber) -> bool {
+        self.files.get(&file).is_some_and(|contents| !contents.flipped.is_empty())
+    }
+
+    /// Every file whose name survives a power loss, with what it has then at least.
+    pub(super) fn durable(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.durable
+            .iter()
+            .filter_map(|(path, file)| Some((path.as_path(), self.files.get(file)?.durable.as_slice())))
     }
 
     /// What a power loss leaves: the platter, with any of the changes that were on their way.
@@ -245,6 +288,19 @@ impl State {
 }
 
 impl Contents {
+    /// What is written or cut is what was meant again. Only bytes that stay the same may be damaged ones that
+    /// somebody read and wrote back.
+    fn overwrite_flips(&mut self, change: &DataChange) {
+        let seen = &self.seen;
+        self.flipped.retain(|(at, _)| match change {
+            DataChange::SetLen(len) => at < len,
+            DataChange::Write { offset, bytes } => {
+                let new = at.checked_sub(*offset).and_then(|within| bytes.get(within));
+                new.is_none_or(|new| seen.get(*at) == Some(new))
+            }
+        });
+    }
+
     /// Each sector of each unsynced write is there or not; the last write may also end anywhere.
     fn lose_power(&mut self, dice: &mut fastrand::Rng) {
         let between = std::mem::take(&mut self.between);

@@ -150,3 +150,48 @@ fn a_flipped_bit_is_in_one_of_the_chosen_files() {
     assert_ne!(disk.read(&path).unwrap()[at as usize], 0);
     assert_eq!(disk.flip(&mut dice, |path| path == Path::new("/nowhere")), None);
 }
+
+#[test]
+fn what_was_written_is_known_without_its_flipped_bits_until_it_is_written_again() {
+    let disk = disk();
+    let file = write_atomically(&disk, &dir(), "a", &[&[7; 100]]).unwrap();
+    let path = dir().join("a");
+    let (_, at) = disk.flip(&mut fastrand::Rng::with_seed(1), |_| true).unwrap();
+    assert_eq!((disk.pristine(&path), disk.flipped(&dir())), (vec![7; 100], vec![path.clone()]));
+    let damaged = disk.read(&path).unwrap();
+    file.write_all_at(&damaged, 0).unwrap();
+    assert_eq!(disk.flipped(&dir()), [path], "written back as it was read");
+    file.write_all_at(&[9], at).unwrap();
+    assert!(disk.flipped(&dir()).is_empty());
+}
+
+#[test]
+fn a_bit_flips_only_where_the_platter_has_what_was_written() {
+    let disk = disk();
+    let file = disk.create(&dir().join("a")).unwrap();
+    file.write_all_at(&[7; 100], 0).unwrap();
+    assert_eq!(disk.flip(&mut fastrand::Rng::with_seed(1), |_| true), None);
+    file.sync().unwrap();
+    assert!(disk.flip(&mut fastrand::Rng::with_seed(1), |_| true).is_some());
+}
+
+#[test]
+fn a_spoiled_write_is_another_one_by_a_bit() {
+    let disk = disk();
+    disk.spoil_write(1);
+    for name in ["a", "b"] {
+        write_atomically(&disk, &dir(), name, &[&[0; 100]]).unwrap();
+    }
+    let ones =
+        |name| -> u32 { disk.read(&dir().join(name)).unwrap().iter().map(|b: &u8| b.count_ones()).sum() };
+    assert_eq!((ones("a"), ones("b")), (1, 0));
+}
+
+#[test]
+fn what_is_durable_survives_every_power_loss() {
+    let disk = disk();
+    write_atomically(&disk, &dir(), "kept", &[b"kept"]).unwrap();
+    disk.create(&dir().join("new")).unwrap().write_all_at(b"new", 0).unwrap();
+    let durable: Vec<_> = disk.durable().all().into_iter().collect();
+    assert_eq!(durable, [(dir().join("kept"), b"kept".to_vec())]);
+}

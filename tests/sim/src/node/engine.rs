@@ -1,11 +1,15 @@
 //! The live engine: its core, a follower of the journal, the feed and the producer of derived rows.
 
-use super::{Arrived, Io, Out};
+use super::writer::is_flipped;
+use super::{Arrived, Io, Out, checkpoints};
+use crate::disk::SimDisk;
 use crate::net::{Desk, Feed, Socket};
 use crate::trace::Trace;
 use gapless_follow::JournalEvent;
 use gapless_follow::core::{Doing, JournalMachine};
-use gapless_live_engine::core::{Engine, Limits as EngineLimits, Reply, Rule, StreamIndex};
+use gapless_live_engine::core::{
+    Beginning, Engine, History, Limits as EngineLimits, Reply, Restart, Rule, Shelf, StreamIndex, answer,
+};
 use gapless_model::{Batch, Epoch, MonoTime, Position, StreamKey, Watermark};
 use gapless_protocol::{Begin, Event, HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot, Settings};
 use gapless_transport::Frame;
@@ -13,6 +17,8 @@ use gapless_wire::{
     ErrorCode, IngestBatch, JournalRecord, Limits, Message, WatermarkBatch, decode, encode_message, topic,
 };
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// As the service does.
@@ -26,11 +32,17 @@ pub struct EngineSetup {
     pub rules: Vec<Rule>,
     /// Limits of the coordinator that follows the journal.
     pub follow: Settings,
+    /// When a part of its state is full, in bytes: little, so that there are several.
+    pub part_bytes: usize,
 }
 
 /// The process.
 pub struct EngineNode {
     engine: Engine,
+    history: History,
+    /// Where its checkpoints lie, if there are any.
+    disk: Option<SimDisk>,
+    shelf: Shelf,
     follower: JournalMachine,
     setup: EngineSetup,
     seed: u64,
@@ -42,17 +54,34 @@ pub struct EngineNode {
     ticks: u32,
     /// Records were given up: what follows need not fit what came before.
     has_holes: bool,
+    /// It has everything since the journal's first record.
+    is_whole: bool,
 }
 
-fn limits() -> EngineLimits {
+/// What every engine of every world may hold.
+pub fn limits() -> EngineLimits {
     EngineLimits { window_rows: 16, max_streams: 100 }
 }
 
 impl EngineNode {
-    /// Begins to follow the journal.
-    pub fn start(setup: &EngineSetup, seed: u64, io: &mut Io<'_>) -> EngineNode {
+    /// Begins from the newest checkpoint on `disk`, if there is one, and follows the journal.
+    ///
+    /// # Errors
+    /// When the folder of the checkpoints cannot be used.
+    pub fn start(
+        setup: &EngineSetup,
+        disk: Option<SimDisk>,
+        seed: u64,
+        io: &mut Io<'_>,
+    ) -> Result<EngineNode, String> {
+        let folder = if disk.is_some() { checkpoints() } else { PathBuf::new() };
+        let history = History::open(Arc::new(disk.clone().unwrap_or_default()), &folder);
+        let history = history.map_err(|error| error.to_string())?;
         let mut node = EngineNode {
             engine: Engine::new(&limits(), &setup.rules, None),
+            history,
+            disk,
+            shelf: Shelf::new(setup.part_bytes),
             follower: JournalMachine::new("live-engine", Begin::Earliest, setup.follow.clone(), seed),
             setup: setup.clone(),
             seed,
@@ -63,9 +92,14 @@ impl EngineNode {
             tick_at: io.now,
             ticks: 0,
             has_holes: false,
+            is_whole: true,
         };
-        node.follow(io);
-        node
+        if let Some(disk) = &node.disk {
+            io.truth.checkpoints_are_there(disk);
+        }
+        let beginning = node.history.begin(&limits(), &node.setup.rules, Restart::Fresh, None);
+        node.begin(beginning, io);
+        Ok(node)
     }
 
     /// Something arrived.
@@ -78,7 +112,11 @@ impl EngineNode {
             Arrived::Link(_, is_up) => self.follower.handle_link(is_up, io.now),
             Arrived::Reply(Socket::Follow, bytes) => self.follower.handle_reply(&bytes, io.now),
             Arrived::Reply(_, bytes) => self.derived_answered(&bytes, io),
-            Arrived::Request(..) => {}
+            Arrived::Request(_, peer, body) => {
+                let (reply, _) = answer(&self.engine, &mut self.shelf, &body, io.now);
+                self.note_given(&reply, io);
+                io.out(Out::Answer(Desk::State, peer, reply));
+            }
         }
         self.work(io);
     }
@@ -165,6 +203,9 @@ impl EngineNode {
     fn record(&mut self, epoch: Epoch, record: JournalRecord, batch: &Batch, io: &mut Io<'_>) {
         io.progress += 1;
         io.truth.check_rows("engine", batch);
+        if self.engine.state().position() == Position::NONE && record.position != Position::FIRST {
+            self.lacks_records(io);
+        }
         let Some(folded) = self.engine.handle_record(epoch, &record, batch) else { return };
         if let Some(mismatch) = &folded.mismatch {
             let excused = self.has_holes;
@@ -187,10 +228,16 @@ impl EngineNode {
     fn handle_log_event(&mut self, event: Event, io: &mut Io<'_>) {
         note_log_event(&event, io.now, io.me, io.trace);
         match event {
-            Event::Rewind { .. } | Event::Reset { .. } => self.restart(io),
+            Event::Rewind { .. } | Event::Reset { .. } => {
+                if let Some(why) = Restart::of(&event) {
+                    self.restart(why, io);
+                }
+            }
             Event::Truncated { range, .. } => {
                 self.has_holes = true;
                 io.truth.records_given_up("engine", range);
+                io.truth.engine_lacks(range);
+                self.lacks_records(io);
                 self.engine.handle_truncated(Position(range.last().0));
             }
             Event::CaughtUp { .. } => self.engine.handle_caught_up(),
@@ -199,14 +246,53 @@ impl EngineNode {
     }
 
     /// As the service does: state is never patched, it is read again.
-    fn restart(&mut self, io: &mut Io<'_>) {
+    fn restart(&mut self, why: Restart, io: &mut Io<'_>) {
         self.seed = self.seed.wrapping_add(1);
-        self.engine = Engine::new(&limits(), &self.setup.rules, Some(&self.engine));
-        self.follower =
-            JournalMachine::new("live-engine", Begin::Earliest, self.setup.follow.clone(), self.seed);
+        let beginning = self.history.begin(&limits(), &self.setup.rules, why, Some(&self.engine));
+        self.shelf.clear();
         self.forget_streams();
-        self.has_holes = false;
+        self.begin(beginning, io);
+    }
+
+    fn begin(&mut self, beginning: Beginning, io: &mut Io<'_>) {
+        (self.has_holes, self.is_whole) = (false, true);
+        for passed_over in &beginning.passed_over {
+            io.note("passes over a damaged checkpoint", 0, 0);
+            let is_damaged = self.disk.as_ref().is_some_and(|disk| is_flipped(disk, &passed_over.file));
+            io.truth.require(is_damaged, "only what is damaged is passed over", || {
+                format!("{}: {}", passed_over.file.display(), passed_over.reason)
+            });
+        }
+        io.truth.require(beginning.unreadable.is_none(), "checkpoints can be looked at", || {
+            beginning.unreadable.as_ref().map(ToString::to_string).unwrap_or_default()
+        });
+        self.engine = beginning.engine;
+        if let Some(checkpoint) = &beginning.checkpoint {
+            let header = checkpoint.header();
+            io.note("begins from a checkpoint", header.position.0, header.epoch.0);
+            self.is_whole = io.truth.engine_restored(&self.engine, header);
+            self.has_holes = !self.is_whole;
+        }
+        let settings = self.setup.follow.clone();
+        self.follower = JournalMachine::new("live-engine", beginning.begin, settings, self.seed);
         self.follow(io);
+    }
+
+    /// What it publishes from now on may lack bars.
+    fn lacks_records(&mut self, io: &mut Io<'_>) {
+        self.is_whole = false;
+        io.truth.engine_has_holes();
+    }
+
+    /// The first part of a state: what the engine was then.
+    fn note_given(&mut self, reply: &[u8], io: &mut Io<'_>) {
+        match decode(reply, &Limits::reply()).map(|envelope| envelope.message) {
+            Ok(Message::CheckpointResponse(given)) if given.position == self.engine.state().position() => {
+                io.truth.engine_frozen(&self.engine, self.is_whole);
+            }
+            Ok(Message::Error(error)) => io.note("refuses its state", u64::from(error.code.0), 0),
+            _ => {}
+        }
     }
 
     fn forget_streams(&mut self) {
@@ -239,14 +325,14 @@ impl EngineNode {
         }
     }
 
-    /// What bars come from stays in the journal until those are in it too.
     fn tick(&mut self, io: &mut Io<'_>) {
         if !self.engine.is_live() {
             return;
         }
-        let read = self.engine.state().position();
-        let needed = self.engine.outbox().oldest().map_or(read, |oldest| Position(oldest.0 - 1));
-        self.follower.acknowledge(self.engine.state().epoch(), read.min(needed));
+        if let Some(position) = self.engine.needs_after() {
+            self.follower.acknowledge(self.engine.state().epoch(), position);
+        }
+        self.shelf.expire(io.now);
         let state = self.engine.state();
         let mut changed = std::mem::take(&mut self.changed);
         if self.ticks.is_multiple_of(ALL_EVERY) {

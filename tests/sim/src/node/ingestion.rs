@@ -1,8 +1,9 @@
 //! Ingestion: its core and its journal, with a queue and a heartbeat around them.
 
-use super::{Arrived, Io, Out};
+use super::{Arrived, Io, Out, writer};
+use crate::disk::SimDisk;
 use crate::net::{Desk, Feed, Peer};
-use crate::truth::Ending;
+use crate::truth::{Ending, Reopened};
 use gapless_ingestion::core::{
     Answer, Checked, Ledger, Recorder, acknowledgement, answer, journal_status, producer_status, submission,
 };
@@ -84,11 +85,12 @@ impl IngestionNode {
     /// What the journal said.
     pub fn open(
         setup: &IngestionSetup,
-        disk: crate::disk::SimDisk,
+        disk: SimDisk,
         boot: u32,
         ending: Ending,
         io: &mut Io<'_>,
     ) -> Result<IngestionNode, String> {
+        let tail = newest_file(&disk);
         let options = Options {
             disk: Arc::new(disk),
             segment_bytes: setup.segment_bytes,
@@ -98,10 +100,18 @@ impl IngestionNode {
             ..Options::new(folder(), format!("boot-{boot}"))
         };
         let opened = gapless_journal::open(options, io.wall).map_err(|error| error.to_string())?;
+        let ledger = Ledger::restore(&opened, setup.limits.clone()).map_err(|error| error.to_string())?;
         let found = read_all(&opened.journal);
         let status = opened.journal.status();
-        io.truth.reopened(ending, &status.epochs, status.earliest, &found);
-        let ledger = Ledger::restore(&opened, setup.limits.clone()).map_err(|error| error.to_string())?;
+        check_reported(&opened.journal, status.earliest, &found, io);
+        io.truth.reopened(&Reopened {
+            ending,
+            epochs: &status.epochs,
+            earliest: status.earliest,
+            records: &found,
+            tail,
+            streams: &ledger.streams(io.wall),
+        });
         let ledger = Arc::new(ledger);
         let Opened { appender, journal, .. } = opened;
         io.note("opens the journal", status.latest.0, status.epoch.0);
@@ -200,6 +210,9 @@ impl IngestionNode {
         let Ok(envelope) = decode(body, &Limits::request()) else { return };
         let message =
             answer(&self.journal, &self.ledger, &envelope.message, io.wall).unwrap_or_else(Message::Error);
+        if self.journal.followers().iter().any(|follower| follower.id == writer::FOLLOWER) {
+            io.truth.checkpoints_are_registered();
+        }
         if let Message::Error(error) = &message {
             io.note("refuses records", u64::from(error.code.0), 0);
             io.say(|| format!("refuses: {error}"));
@@ -284,6 +297,9 @@ impl IngestionNode {
         let earliest = self.journal.status().earliest;
         if earliest > before {
             self.check_pinned(Position(earliest.0 - 1), io);
+            for follower in self.journal.followers() {
+                io.truth.check_safe(&follower.id, Position(earliest.0 - 1));
+            }
             io.note("retires records", earliest.0 - 1, earliest.0 - before.0);
             io.truth.retired_before(earliest);
         }
@@ -313,6 +329,24 @@ impl IngestionNode {
 fn give(back: &Back, answer: Result<Receipt, Refusal>, io: &mut Io<'_>) {
     let message = acknowledgement(back.number, answer);
     io.out(Out::Answer(Desk::Ingest, back.peer, encode_message(&message, &back.correlation_id)));
+}
+
+/// The first record of the newest file.
+fn newest_file(disk: &SimDisk) -> Position {
+    let paths = disk.paths(&folder());
+    let firsts = paths.iter().filter_map(|path| path.file_stem()?.to_str()?.parse().ok());
+    Position(firsts.max().unwrap_or_default())
+}
+
+/// What cannot be read is listed.
+fn check_reported(journal: &Journal, earliest: Position, found: &[Option<Vec<u8>>], io: &mut Io<'_>) {
+    let listed = journal.damage();
+    let lost = found.iter().zip(earliest.0..).filter(|(record, _)| record.is_none());
+    for (_, at) in lost {
+        let is_listed = listed.iter().any(|damage| (damage.first.0..=damage.last.0).contains(&at));
+        io.note("misses a damaged record", at, 0);
+        io.truth.require(is_listed, "damage is reported", || format!("record {at} is not in {listed:?}"));
+    }
 }
 
 /// Every record from the earliest on; `None` for what is damaged.

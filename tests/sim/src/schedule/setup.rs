@@ -1,9 +1,9 @@
 //! How everybody in one world is set up: small, so that every limit is met.
 
-use crate::node::{BackfillSetup, Care, ClientSetup, EngineSetup, IngestionSetup};
+use crate::node::{BackfillSetup, Care, ClientSetup, EngineSetup, IngestionSetup, WriterSetup};
 use gapless::Acknowledge;
 use gapless_backfill::core::HotLimits;
-use gapless_live_engine::core::{Rule, RuleText};
+use gapless_live_engine::core::{PART_BYTES, Rule, RuleText};
 use gapless_model::{Kind, StreamKey};
 use gapless_protocol::{SequencerLimits, Settings};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Setup {
     pub producers: Vec<(Care, Vec<StreamKey>)>,
     /// Messages that wait for one subscriber before the newest are dropped.
     pub feed_limit: usize,
+    /// Checkpoints; `None`: there are none.
+    pub writer: Option<WriterSetup>,
 }
 
 impl Setup {
@@ -33,7 +35,7 @@ impl Setup {
         let clients = (0..1 + dice.usize(..2)).map(|_| client(dice)).collect();
         Setup {
             ingestion: ingestion(dice),
-            engine: EngineSetup { rules, follow: follow(dice) },
+            engine: EngineSetup { rules, follow: follow(dice), part_bytes: PART_BYTES },
             backfill: BackfillSetup {
                 hot: HotLimits {
                     stream_rows: dice.u64(8..80),
@@ -49,6 +51,7 @@ impl Setup {
                 (Care::Synced, vec![key(Kind::Warnings, "w", "1s"), key(Kind::Metrics, "m", "1s")]),
             ],
             feed_limit: dice.usize(8..200),
+            writer: None,
         }
     }
 }
@@ -80,7 +83,7 @@ fn client(dice: &mut fastrand::Rng) -> ClientSetup {
 }
 
 /// As by default but for the limits, which are small now and then.
-fn follow(dice: &mut fastrand::Rng) -> Settings {
+pub(super) fn follow(dice: &mut fastrand::Rng) -> Settings {
     let tight = dice.bool();
     let default = Settings::default();
     Settings {

@@ -1,7 +1,7 @@
 //! What the journal may have become while nobody had it open.
 
 use super::Truth;
-use gapless_model::{EpochStart, Position, Seq, SeqRange};
+use gapless_model::{EpochStart, Position, Seq, SeqRange, StreamStatus};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,16 +16,27 @@ pub enum Ending {
     Removed,
 }
 
+/// What ingestion found when it opened the journal, by its own word.
+#[derive(Debug)]
+pub struct Reopened<'a> {
+    /// How the process before ended.
+    pub ending: Ending,
+    /// Epochs and where they begin.
+    pub epochs: &'a [EpochStart],
+    /// The oldest record.
+    pub earliest: Position,
+    /// Everything that can be read from there on, with `None` for what cannot because it is damaged.
+    pub records: &'a [Option<Vec<u8>>],
+    /// The first record of the newest file.
+    pub tail: Position,
+    /// Every stream as the sequencer knows it.
+    pub streams: &'a [StreamStatus],
+}
+
 impl Truth {
-    /// Ingestion has opened the journal: `epochs` and `earliest` are its own word, `records` everything that
-    /// can be read from `earliest` on, with `None` for what cannot because it is damaged.
-    pub fn reopened(
-        &mut self,
-        ending: Ending,
-        epochs: &[EpochStart],
-        earliest: Position,
-        records: &[Option<Vec<u8>>],
-    ) {
+    /// Ingestion has opened the journal.
+    pub fn reopened(&mut self, found: &Reopened<'_>) {
+        let Reopened { ending, epochs, earliest, records, .. } = *found;
         let first = |epochs: &[EpochStart]| epochs.first().map(|start| start.epoch);
         if ending == Ending::Removed || first(&self.epochs) != first(epochs) {
             let had = self.epochs.clone();
@@ -35,54 +46,99 @@ impl Truth {
             self.forget(Position::NONE);
             (self.durable, self.earliest) = (Position::NONE, Position::NONE);
             self.damaged.clear();
+            self.journal_flips = 0;
+            self.checkpoints.pinned_from = None;
         }
         let latest = Position((earliest.0 + records.len() as u64).saturating_sub(1));
         let new_epochs: Vec<EpochStart> =
             epochs.iter().filter(|start| !self.epochs.contains(start)).copied().collect();
-        self.check_kept(ending, latest, &new_epochs);
+        self.check_kept(found, latest, &new_epochs);
         self.epochs = epochs.to_vec();
         self.forget(latest);
         self.retired_before(earliest);
         for (record, position) in records.iter().zip(earliest.0..) {
             self.check_record(Position(position), record.as_deref());
         }
+        self.check_streams(found.streams, !new_epochs.is_empty());
         // What recovery found is synced by it.
         self.durable = latest;
     }
 
-    fn check_kept(&mut self, ending: Ending, latest: Position, new_epochs: &[EpochStart]) {
-        let (had, durable) = (self.latest(), self.durable);
+    fn check_kept(&mut self, found: &Reopened<'_>, latest: Position, new_epochs: &[EpochStart]) {
+        let (ending, had, durable) = (found.ending, self.latest(), self.durable);
+        // Behind damage in the newest file nothing proves that it was not the power loss that did it.
+        let cut = self.first_damaged_since(found.tail).filter(|_| ending == Ending::PowerLost);
+        let spared = cut.map_or(Position(u64::MAX), |first| Position(first.0 - 1));
         let kept = match ending {
-            Ending::Closed | Ending::Killed => had,
-            Ending::PowerLost => durable,
+            Ending::Closed | Ending::Killed => self.last_whole(),
+            Ending::PowerLost => durable.min(self.last_whole()).min(spared),
             Ending::Removed => Position::NONE,
         };
-        let is_damaged = self.is_damaged();
-        self.require(latest >= kept || is_damaged, "what is safe stays", || {
+        self.require(latest >= kept, "what is safe stays", || {
             format!("after {ending:?} the journal ends at {latest}; it had {had}, {durable} of it synced")
         });
         let promised = (latest.0..had.0)
             .map(|at| Position(at + 1))
+            .filter(|position| *position <= spared && !self.is_damaged_at(Seq(position.0)))
             .find(|position| self.record(*position).is_some_and(|record| record.promised));
-        self.require(promised.is_none() || is_damaged, "a promised record stays", || {
+        self.require(promised.is_none(), "a promised record stays", || {
             format!("record {promised:?} was promised and is gone")
         });
         let begins_anew = new_epochs.iter().any(|start| start.first_sequence <= Seq(latest.0 + 1));
         self.require(latest >= had || begins_anew, "a loss begins a new epoch", || {
             format!("records after {latest} of {had} are gone, and the epoch is the same")
         });
-        let needless = ending == Ending::Killed && !new_epochs.is_empty() && latest >= had && !is_damaged;
-        self.require(!needless || had == Position::NONE, "an epoch ends only by a loss", || {
+        let needless = ending == Ending::Killed && !new_epochs.is_empty() && latest >= had;
+        let is_excused = had == Position::NONE || self.is_damaged();
+        self.require(!needless || is_excused, "an epoch ends only by a loss", || {
             format!("{new_epochs:?} began although nothing was lost")
         });
     }
 
+    /// The newest record that is not damaged.
+    fn last_whole(&self) -> Position {
+        let mut positions = (1..=self.latest().0).rev();
+        Position(positions.find(|at| !self.is_damaged_at(Seq(*at))).unwrap_or_default())
+    }
+
+    fn first_damaged_since(&self, tail: Position) -> Option<Position> {
+        (tail.0..=self.latest().0).find(|at| self.is_damaged_at(Seq(*at))).map(Position)
+    }
+
+    /// What was in damaged records the sequencer may not know any more: then a new epoch gives out the same
+    /// numbers again, and the rows that had them are void. Nothing else is forgotten.
+    fn check_streams(&mut self, told: &[StreamStatus], is_new_epoch: bool) {
+        for number in 0..self.streams.len() {
+            let key = self.streams[number].key.clone();
+            let had = self.streams[number].rows.len();
+            let latest = told.iter().find(|status| status.key == key).map(|status| status.watermark.latest);
+            let latest = latest.unwrap_or(Seq::NONE);
+            let forgotten: Vec<Position> =
+                self.streams[number].rows.iter().skip(latest.0 as usize).map(|row| row.position).collect();
+            let are_damaged = forgotten.iter().all(|position| self.is_damaged_at(Seq(position.0)));
+            let is_right = latest.0 as usize <= had && (forgotten.is_empty() || is_new_epoch) && are_damaged;
+            self.require(is_right, "numbers go on where they were", || {
+                format!("{key} is said to be at {latest} of {had}, the records of the rest are {forgotten:?}")
+            });
+            self.streams[number].rows.truncate(latest.0 as usize);
+        }
+        if is_new_epoch {
+            let damaged = self.damaged.clone();
+            let is_damaged = |at: &Position| damaged.iter().any(|range| range.contains(Seq(at.0)));
+            self.batches.retain(|_, position| !is_damaged(position));
+        }
+    }
+
     fn check_record(&mut self, position: Position, bytes: Option<&[u8]>) {
+        let is_damaged = self.is_damaged_at(Seq(position.0));
         let Some(bytes) = bytes else {
-            let is_damaged = self.damaged.iter().any(|range| range.contains(Seq(position.0)));
             return self
                 .require(is_damaged, "only what is damaged cannot be read", || format!("record {position}"));
         };
+        self.require(!is_damaged || self.record(position).is_none(), "damage is found", || {
+            format!("record {position} has a flipped bit and is read all the same")
+        });
+        self.mended(position);
         match self.record(position).map(|record| record.hash) {
             Some(hash) => {
                 self.require(hash == xxhash_rust::xxh3::xxh3_64(bytes), "a record never changes", || {

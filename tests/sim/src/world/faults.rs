@@ -2,11 +2,9 @@
 
 use super::{Coming, Process, World};
 use crate::net::{Feed, NodeId};
-use crate::node::folder;
+use crate::node::{checkpoints, folder};
 use crate::schedule::{Action, Tamper};
 use crate::truth::Ending;
-use gapless_model::{Seq, SeqRange};
-use std::path::Path;
 use std::time::Duration;
 
 impl World {
@@ -53,6 +51,18 @@ impl World {
                 }
             }
             Action::FlipJournal { seed } => self.flip_journal(seed),
+            Action::FlipArchive { seed } => self.flip_archive(seed),
+            Action::FlipCheckpoint { seed } => self.flip_checkpoint(seed),
+            Action::SpoilCheckpoint { seed } => {
+                if let Some(place) = self.places.get(&NodeId::Writer) {
+                    place.disk.spoil_write(seed.into());
+                }
+            }
+            Action::Checkpoint => self.step(NodeId::Writer, |process, io| {
+                if let Process::Writer(node) = process {
+                    node.command(io);
+                }
+            }),
             Action::Jump { node, by_ms } => {
                 if let Some(place) = self.places.get_mut(&node) {
                     place.wall_offset_ms += i64::from(by_ms);
@@ -124,25 +134,34 @@ impl World {
         }
     }
 
-    /// A bit of a file of the journal; the records of that file count as damaged.
+    /// A bit of a file of the journal. Which records are damaged by it follows from what was written there.
     fn flip_journal(&mut self, seed: u16) {
         let Some(place) = self.places.get(&NodeId::Ingestion) else { return };
+        let disk = place.disk.clone();
         let mut dice = fastrand::Rng::with_seed(seed.into());
-        let Some((path, at)) = place.disk.flip(&mut dice, |path| path.starts_with(folder())) else { return };
-        let records = self.records_of(&path);
+        let Some((path, at)) = disk.flip(&mut dice, |path| path.starts_with(folder())) else { return };
+        let records = self.truth.records_at(&path, at, &disk);
+        self.trace.event(self.now, None, "a bit of the journal flips", records.start().0, records.len());
         self.trace.say(self.now, || format!("world          byte {at} of {}: {records}", path.display()));
         self.truth.damage(records);
     }
 
-    /// Which records a file of the journal may hold.
-    fn records_of(&self, path: &Path) -> SeqRange {
-        let first = |path: &Path| path.file_stem()?.to_str()?.parse::<u64>().ok();
-        let Some(start) = first(path) else { return SeqRange::new(Seq::FIRST, Seq(u64::MAX)) };
-        let Some(place) = self.places.get(&NodeId::Ingestion) else {
-            return SeqRange::new(Seq(start), Seq(u64::MAX));
+    fn flip_archive(&mut self, seed: u16) {
+        let mut dice = fastrand::Rng::with_seed(seed.into());
+        let Some((topic, rows)) = self.archive.flip(&mut dice) else { return };
+        self.trace.event(self.now, None, "a bit of the archive flips", rows.start().0, rows.len());
+        self.trace.say(self.now, || format!("world          rows {rows} of {topic} in the archive"));
+    }
+
+    fn flip_checkpoint(&mut self, seed: u16) {
+        let Some(place) = self.places.get(&NodeId::Writer) else { return };
+        let mut dice = fastrand::Rng::with_seed(seed.into());
+        let Some((path, at)) = place.disk.flip(&mut dice, |path| path.starts_with(checkpoints())) else {
+            return;
         };
-        let firsts = place.disk.paths(&folder());
-        let next = firsts.iter().filter_map(|path| first(path)).filter(|first| *first > start).min();
-        SeqRange::new(Seq(start), Seq(next.unwrap_or(u64::MAX)))
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        self.truth.checkpoint_flipped(name);
+        self.trace.event(self.now, None, "a bit of a checkpoint flips", 0, 0);
+        self.trace.say(self.now, || format!("world          byte {at} of {}", path.display()));
     }
 }

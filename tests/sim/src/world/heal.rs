@@ -3,7 +3,7 @@
 use super::{Process, World};
 use crate::net::{Feed, NodeId};
 use crate::node::ClientNode;
-use crate::truth::{StreamTruth, Violation};
+use crate::truth::{Ending, StreamTruth, Violation};
 use gapless_model::{MonoTime, Seq};
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ impl World {
         self.partitions.heal();
         self.feeds.heal();
         self.desks.heal();
+        if self.archive.is_damaged() {
+            self.rebuild_archive();
+        }
         let now = self.now;
         for place in self.places.values_mut() {
             place.disk.spare();
@@ -33,6 +36,13 @@ impl World {
                 self.connect_soon(feed, subscriber);
             }
         }
+    }
+
+    /// What a person does whose archive is damaged: it is put aside, and filled again from the journal.
+    fn rebuild_archive(&mut self) {
+        self.end(NodeId::Backfill, Ending::Killed, 1);
+        self.archive.put_aside();
+        self.trace.event(self.now, Some(NodeId::Backfill), "has its archive rebuilt", 0, 0);
     }
 
     /// Runs until everybody has everything.
@@ -65,7 +75,8 @@ impl World {
                 let state = engine.engine().state();
                 let is_current = state.position().0 == 0 || state.epoch() == self.truth.epoch();
                 // One that was told that everything is gone has read nothing.
-                let is_read = state.position() == latest || (state.position().0 == 0 && engine.lag() == 0);
+                let is_read = self.truth.is_rest_gone(state.position())
+                    || (state.position().0 == 0 && engine.lag() == 0);
                 let is_there = engine.engine().is_live() && is_read && is_current;
                 let waiting = engine.engine().outbox().len();
                 (!is_there || waiting > 0).then(|| {
@@ -83,6 +94,7 @@ impl World {
                 })
             }
             Some(Process::Client(client)) => self.client_behind(*node, client),
+            Some(Process::Writer(_)) => None,
             Some(Process::Producer(producer)) => {
                 let pending = producer.pending();
                 (pending > 0).then(|| format!("{node} has {pending} batches left"))
@@ -117,74 +129,5 @@ impl World {
                 )
             })
         })
-    }
-
-    /// Everybody has caught up: do they have the same?
-    pub(super) fn judge(&mut self) {
-        for (n, books) in self.books.clone().iter().enumerate() {
-            for (key, books) in books.look().iter() {
-                let rows = books.rows.iter().map(|(seq, row)| (*seq, *row)).collect();
-                self.compare(&format!("client {n}"), key, rows);
-            }
-        }
-        let stored = self.archive.look().streams.clone();
-        for stored in stored.values() {
-            let Some(first) = stored.batches.first() else { continue };
-            let rows = stored.batches.iter().flat_map(|batch| {
-                let hashes = crate::truth::row_hashes(batch).into_iter();
-                hashes.zip(batch.start.0..).map(|(hash, seq)| (seq, (batch.epoch, hash)))
-            });
-            let (key, rows) = (first.key.clone(), rows.collect());
-            self.compare("the archive", &key, rows);
-        }
-        self.judge_engine();
-    }
-
-    fn compare(
-        &mut self,
-        who: &str,
-        key: &gapless_model::StreamKey,
-        rows: std::collections::BTreeMap<u64, (gapless_model::Epoch, u64)>,
-    ) {
-        let Some(stream) = self.truth.stream(key).filter(|stream| !stream.rows.is_empty()).cloned() else {
-            return;
-        };
-        for (truth, seq) in stream.rows.iter().zip(1u64..) {
-            match rows.get(&seq) {
-                Some((_, hash)) if *hash == truth.hash => {}
-                Some(_) => {
-                    return self.truth.violate("the end is the same everywhere", || {
-                        format!("{who}: row {seq} of {key} is another one")
-                    });
-                }
-                None if !self.truth.is_there(key, Seq(seq)) => {}
-                None => {
-                    return self.truth.violate("the end is the same everywhere", || {
-                        format!("{who}: row {seq} of {key} is missing")
-                    });
-                }
-            }
-        }
-        let beyond = rows.keys().next_back().copied().filter(|last| *last > stream.rows.len() as u64);
-        self.truth.require(beyond.is_none(), "the end is the same everywhere", || {
-            format!("{who}: row {beyond:?} of {key} does not exist")
-        });
-    }
-
-    fn judge_engine(&mut self) {
-        let Some(Process::Engine(engine)) =
-            self.places.get(&NodeId::Engine).and_then(|place| place.process.as_ref())
-        else {
-            return;
-        };
-        let state = engine.engine().state();
-        for (_, stream) in state.iter() {
-            let truth = self.truth.stream(&stream.key).and_then(|truth| truth.rows.last());
-            let digest = truth.map_or(gapless_model::Digest::default(), |row| row.running);
-            let (key, found, latest) = (stream.key.clone(), stream.digest, stream.latest);
-            self.truth.require(found == digest, "the end is the same everywhere", || {
-                format!("engine: {key} up to {latest} has {found}, the rows give {digest}")
-            });
-        }
     }
 }

@@ -3,7 +3,9 @@
 use super::{Coming, Place, Process, World, traffic::Rate};
 use crate::disk::SimDisk;
 use crate::net::{Feed, NodeId};
-use crate::node::{Arrived, BackfillNode, ClientNode, EngineNode, IngestionNode, Io, ProducerNode, folder};
+use crate::node::{
+    Arrived, BackfillNode, ClientNode, EngineNode, IngestionNode, Io, ProducerNode, WriterNode, folder,
+};
 use crate::truth::Ending;
 use gapless_model::MonoTime;
 use std::time::Duration;
@@ -17,7 +19,8 @@ impl World {
         let clients = (0..self.plan.setup.clients.len() as u8).map(NodeId::Client);
         let producers = (0..self.plan.setup.producers.len() as u8).map(NodeId::Producer);
         let services = [NodeId::Ingestion, NodeId::Engine, NodeId::Backfill];
-        let nodes: Vec<NodeId> = services.into_iter().chain(clients).chain(producers).collect();
+        let writer = self.plan.setup.writer.as_ref().map(|_| NodeId::Writer);
+        let nodes: Vec<NodeId> = services.into_iter().chain(clients).chain(producers).chain(writer).collect();
         for node in nodes {
             let start_at = Some(MonoTime(self.dice.u64(0..400_000_000)));
             let place = Place {
@@ -41,6 +44,7 @@ impl World {
     /// A process begins on its machine.
     pub(super) fn start(&mut self, node: NodeId) {
         let seed = self.dice.u64(..);
+        let checkpoints = self.places.get(&NodeId::Writer).map(|place| place.disk.clone());
         let Some(place) = self.places.get_mut(&node) else { return };
         place.start_at = None;
         place.run += 1;
@@ -59,7 +63,8 @@ impl World {
         let process = match node {
             NodeId::Ingestion => IngestionNode::open(&setup.ingestion, disk, boot, ending, &mut io)
                 .map(|node| Process::Ingestion(Box::new(node))),
-            NodeId::Engine => Ok(Process::Engine(Box::new(EngineNode::start(&setup.engine, seed, &mut io)))),
+            NodeId::Engine => EngineNode::start(&setup.engine, checkpoints, seed, &mut io)
+                .map(|node| Process::Engine(Box::new(node))),
             NodeId::Backfill => {
                 let node = BackfillNode::start(&setup.backfill, &self.archive, disk, seed, &mut io);
                 Ok(Process::Backfill(Box::new(node)))
@@ -73,7 +78,12 @@ impl World {
                 let (care, keys) = &setup.producers[usize::from(n)];
                 Ok(Process::Producer(Box::new(ProducerNode::new(n, *care, keys))))
             }
-            NodeId::Writer => Err("there is no such node".to_owned()),
+            NodeId::Writer => match &setup.writer {
+                Some(setup) => {
+                    WriterNode::start(setup, disk, seed, &mut io).map(|node| Process::Writer(Box::new(node)))
+                }
+                None => Err("there is no such node".to_owned()),
+            },
         };
         let outs = io.outs;
         if place.disk.is_ended() {
@@ -111,7 +121,7 @@ impl World {
         self.trace.event(self.now, Some(node), "cannot begin", 0, 0);
         self.trace.say(self.now, || format!("{node:<12} {reason}"));
         let again = self.after_ms(AGAIN_MS);
-        let is_damaged = self.truth.is_damaged();
+        let is_damaged = self.truth.is_badly_damaged();
         let is_full = reason.contains("no space") || reason.contains("cannot write its cache");
         self.truth.require(is_damaged || is_full, "a service begins again", || format!("{node}: {reason}"));
         let Some(place) = self.places.get_mut(&node) else { return };
@@ -145,6 +155,9 @@ impl World {
                 place.disk.remove_all(&folder());
             }
             Ending::Killed | Ending::Closed => place.disk.kill(),
+        }
+        if node == NodeId::Writer {
+            self.truth.checkpoints_are_there(&place.disk);
         }
         place.due = None;
         place.paused_until = MonoTime(0);

@@ -183,6 +183,10 @@ fn in_words(bytes: &[u8]) -> String {
             response.records.clear();
             format!("{records} records, {response:?}")
         }
+        Ok(Message::CheckpointResponse(mut response)) => {
+            response.bytes.clear();
+            format!("{response:?}")
+        }
         Ok(Message::IngestBatch(mut batch)) => {
             batch.batch.clear();
             format!("{batch:?}")

@@ -1,7 +1,9 @@
 //! The archive as a transactional store should be: each write is there as a whole, or not at all.
 //!
 //! It stands in for DuckDB, with the rules that backfill's core states for an archive. What it holds is
-//! what survives the process; the disk beneath it only decides whether and when a write works.
+//! what survives the process; the disk beneath it only decides whether and when a write works. Rows lie in it as
+//! bytes with a checksum for each batch, as DuckDB has one for each block: whoever reads a batch with a flipped
+//! bit is told so and gets nothing of it. How DuckDB itself finds damage is for the tests of `gapless-store`.
 
 use gapless_backfill::core::{Shelf, Shelved, Write};
 use gapless_disk::Disk;
@@ -10,19 +12,33 @@ use gapless_model::{
     UnixNanos, Watermark,
 };
 use gapless_store::Page;
-use std::collections::{BTreeMap, BTreeSet};
+use gapless_wire::{Limits, Message, decode_batch, encode_message};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// One stream.
 #[derive(Debug, Clone)]
 pub struct Stored {
     /// Its batches in order.
-    pub batches: Vec<Batch>,
+    batches: Vec<StoredBatch>,
     /// Rows that will not come.
     pub holes: Vec<SeqRange>,
     epochs: Vec<EpochStart>,
     latest: Seq,
+}
+
+/// One batch, as bytes.
+#[derive(Debug, Clone)]
+struct StoredBatch {
+    range: SeqRange,
+    /// Of its last row. As the service has it: in memory, whatever becomes of the rows.
+    last_ts: UnixNanos,
+    /// Of the stream up to its last row, as above; not known when damage kept it from being worked out.
+    digest: Digest,
+    bytes: Vec<u8>,
+    check: u64,
 }
 
 /// What the archive holds.
@@ -34,7 +50,6 @@ pub struct Contents {
     pub epoch: Epoch,
     /// Every stream by its topic.
     pub streams: BTreeMap<String, Stored>,
-    damaged: BTreeSet<(String, u64)>,
 }
 
 /// The archive; clones are the same one.
@@ -78,20 +93,37 @@ impl Archive {
         Ok(())
     }
 
-    /// Rows of this stream's batch that holds `row` cannot be read any more.
-    pub fn damage(&self, topic: &str, row: u64) {
-        self.look().damaged.insert((topic.to_owned(), row));
+    /// Flips a bit of one of its batches; the rows that this one holds, if there is any.
+    pub fn flip(&self, dice: &mut fastrand::Rng) -> Option<(String, SeqRange)> {
+        let mut contents = self.look();
+        let batches = contents
+            .streams
+            .iter_mut()
+            .flat_map(|(topic, stored)| stored.batches.iter_mut().map(move |batch| (topic, batch)));
+        let (topic, batch) = dice.choice(batches.collect::<Vec<_>>())?;
+        let at = dice.usize(..batch.bytes.len());
+        batch.bytes[at] ^= 1 << dice.u8(..8);
+        Some((topic.clone(), batch.range))
+    }
+
+    /// Whether any of its batches cannot be read.
+    pub fn is_damaged(&self) -> bool {
+        let contents = self.look();
+        let mut batches = contents.streams.values().flat_map(|stored| &stored.batches);
+        batches.any(|batch| !batch.is_whole())
+    }
+
+    /// Puts everything aside, as `--rebuild` does: it begins anew.
+    pub fn put_aside(&self) {
+        *self.look() = Contents::default();
     }
 }
 
 impl Contents {
     /// Whether a row is stored and can be read.
     pub fn has(&self, key: &StreamKey, seq: Seq) -> bool {
-        let topic = key.topic();
-        let stored = self.streams.get(&topic);
-        let is_stored =
-            stored.is_some_and(|stored| stored.batches.iter().any(|batch| batch.range().contains(seq)));
-        is_stored && !self.damaged.contains(&(topic, seq.0))
+        let mut batches = self.streams.get(&key.topic()).into_iter().flat_map(|stored| &stored.batches);
+        batches.any(|batch| batch.range.contains(seq) && batch.is_whole())
     }
 
     fn apply(&mut self, write: &Write) {
@@ -125,7 +157,7 @@ impl Contents {
             stored.epochs.push(EpochStart { epoch: batch.epoch, first_sequence: fresh.start() });
         }
         stored.latest = fresh.last();
-        stored.batches.push(batch.clone().cut(fresh));
+        stored.batches.push(StoredBatch::of(&batch.clone().cut(fresh)));
     }
 
     fn rewind(&mut self, keep: Position, from: Epoch, to: Epoch, streams: &[StreamStatus]) {
@@ -160,10 +192,10 @@ impl Contents {
             epoch: stored.epochs.last().map_or(Epoch::UNSTATED, |start| start.epoch),
             earliest: first,
             latest: stored.latest,
-            latest_ts: newest.and_then(|batch| batch.rows.last_ts()).unwrap_or_default(),
+            latest_ts: newest.map(|batch| batch.last_ts).unwrap_or_default(),
             digest: newest
-                .filter(|batch| batch.range().last() == stored.latest)
-                .map_or(Digest(0), |b| b.digest),
+                .filter(|batch| batch.range.last() == stored.latest)
+                .map_or(Digest(0), |batch| batch.digest),
         };
         let status = StreamStatus {
             key: topic.parse().ok()?,
@@ -177,6 +209,11 @@ impl Contents {
 }
 
 impl Stored {
+    /// Its batches in order, of those that can be read.
+    pub fn batches(&self) -> impl Iterator<Item = Batch> {
+        self.batches.iter().filter_map(|batch| batch.read().ok())
+    }
+
     fn new() -> Stored {
         Stored { batches: Vec::new(), holes: Vec::new(), epochs: Vec::new(), latest: Seq::NONE }
     }
@@ -196,11 +233,45 @@ impl Stored {
 
     fn cut(&mut self, keep: Seq) {
         let kept = SeqRange::new(Seq::NONE, keep.next());
-        let batches = std::mem::take(&mut self.batches).into_iter().map(|batch| batch.cut(kept));
-        self.batches = batches.filter(|batch| !batch.rows.is_empty()).collect();
+        self.batches.retain_mut(|batch| batch.cut(kept));
         let holes = std::mem::take(&mut self.holes).into_iter().map(|hole| hole.intersect(kept));
         self.holes = holes.filter(|hole| !hole.is_empty()).collect();
         self.latest = self.latest.min(keep);
+    }
+}
+
+impl StoredBatch {
+    fn of(batch: &Batch) -> StoredBatch {
+        let bytes = encode_message(&Message::Batch(batch.clone()), "");
+        StoredBatch {
+            range: batch.range(),
+            last_ts: batch.rows.last_ts().unwrap_or_default(),
+            digest: batch.digest,
+            check: xxh3_64(&bytes),
+            bytes,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        xxh3_64(&self.bytes) == self.check
+    }
+
+    /// Its rows, unless they are not what was stored.
+    fn read(&self) -> Result<Batch, Damaged> {
+        let batch = decode_batch(&self.bytes, &Limits::live()).ok().filter(|_| self.is_whole());
+        batch.ok_or(Damaged(self.range))
+    }
+
+    /// Only rows of `kept` stay; whether any do. What cannot be read stays unreadable.
+    fn cut(&mut self, kept: SeqRange) -> bool {
+        let range = self.range.intersect(kept);
+        if range != self.range && !range.is_empty() {
+            match self.read() {
+                Ok(batch) => *self = StoredBatch::of(&batch.cut(range)),
+                Err(_) => (self.range, self.digest) = (range, Digest(0)),
+            }
+        }
+        !range.is_empty()
     }
 }
 
@@ -240,17 +311,15 @@ impl Shelf for Archive {
         let wanted = SeqRange::of_len(range.start(), range.len().min(limit));
         let mut batches: Vec<Batch> = Vec::new();
         let (mut next, mut bytes) = (wanted.start(), 0);
-        for batch in contents.streams.get(&topic).into_iter().flat_map(|stored| &stored.batches) {
-            let part = batch.range().intersect(wanted);
+        for stored in contents.streams.get(&topic).into_iter().flat_map(|stored| &stored.batches) {
+            let part = stored.range.intersect(wanted);
             if part.is_empty() || part.start() != next || (bytes >= max_bytes && !batches.is_empty()) {
                 continue;
             }
-            if (part.start().0..part.end().0).any(|row| contents.damaged.contains(&(topic.clone(), row))) {
-                return Err(Damaged(part));
-            }
+            let batch = stored.read()?;
             next = part.end();
             bytes += batch.rows.approx_bytes();
-            batches.push(batch.clone().cut(part));
+            batches.push(batch.cut(part));
         }
         Ok(Some(Page { batches, served: SeqRange::new(wanted.start(), next), status }))
     }
@@ -258,11 +327,14 @@ impl Shelf for Archive {
     fn seq_at_time(&self, key: &StreamKey, ts: UnixNanos) -> Result<Option<Seq>, Damaged> {
         let contents = self.look();
         let stored = contents.streams.get(&key.topic());
-        let mut batches = stored.into_iter().flat_map(|stored| &stored.batches);
-        Ok(batches.find_map(|batch| {
-            let row =
-                (0..batch.rows.len()).find(|row| batch.rows.ts(*row).is_some_and(|found| found >= ts))?;
-            Some(batch.start.plus(row as u64))
-        }))
+        for batch in stored.into_iter().flat_map(|stored| &stored.batches) {
+            let batch = batch.read()?;
+            let mut rows = 0..batch.rows.len();
+            let found = rows.find(|row| batch.rows.ts(*row).is_some_and(|found| found >= ts));
+            if let Some(row) = found {
+                return Ok(Some(batch.start.plus(row as u64)));
+            }
+        }
+        Ok(None)
     }
 }
