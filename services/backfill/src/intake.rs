@@ -296,6 +296,9 @@ impl Intake {
 
     /// What has its place among the records: held back during a rewind.
     fn handle_in_order(&mut self, event: JournalEvent) {
+        if let JournalEvent::Record { epoch, .. } | JournalEvent::Event(Event::Truncated { epoch, .. }) = event {
+            self.note_epoch(epoch);
+        }
         if let Phase::Rewinding { held, .. } = &mut self.phase {
             held.push(event);
             if held.is_full() {
@@ -304,11 +307,8 @@ impl Intake {
             return;
         }
         match event {
-            JournalEvent::Record { record, batch, epoch, .. } => {
-                self.note_epoch(epoch);
-                self.take(record, batch);
-            }
-            JournalEvent::Event(Event::Truncated { epoch, range, .. }) => self.handle_truncated(epoch, range),
+            JournalEvent::Record { record, batch, .. } => self.take(record, batch),
+            JournalEvent::Event(Event::Truncated { range, .. }) => self.handle_truncated(range),
             JournalEvent::Event(Event::CaughtUp { at }) => self.handle_caught_up(at),
             JournalEvent::Event(_) | JournalEvent::Watermark { .. } | JournalEvent::Streams(_) => {}
         }
@@ -330,9 +330,8 @@ impl Intake {
 
     /// The journal no longer has records that were not read here. Which streams they were of is not known
     /// before its view of them was compared.
-    fn handle_truncated(&mut self, epoch: Epoch, range: SeqRange) {
+    fn handle_truncated(&mut self, range: SeqRange) {
         tracing::error!(%range, "the journal no longer has records that are not archived: their rows are lost here");
-        self.note_epoch(epoch);
         self.skip_to(Position(range.last().0));
     }
 

@@ -6,9 +6,9 @@
 
 use crate::derive::{Deriver, Rule};
 use crate::outbox::{Outbox, PRODUCER_ID};
-use crate::state::{Mismatch, State, StreamIndex};
+use crate::state::{Mismatch, State, StreamIndex, Viewed};
 use gapless_model::{Batch, Epoch, Position};
-use gapless_wire::JournalRecord;
+use gapless_wire::{JournalRecord, JournalStatusResponse};
 
 /// Where the engine is in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,23 @@ pub struct Engine {
     pub(crate) deriver: Deriver,
     pub(crate) outbox: Outbox,
     phase: Phase,
+    /// The last record that was read, or is lost.
+    reached: Position,
+    doubt: Doubt,
     warned_foreign: bool,
+}
+
+/// Whether the streams stand where the records say that were read.
+#[derive(Debug)]
+enum Doubt {
+    /// They do.
+    None,
+    /// Records were lost, here or before a new epoch: the journal is to be asked.
+    Wanted,
+    /// It was asked.
+    Asked,
+    /// It answered, and speaks of records that are still on their way.
+    Early(JournalStatusResponse),
 }
 
 /// What a record means for the outside.
@@ -62,6 +78,8 @@ impl Engine {
             deriver: Deriver::new(rules.to_vec()),
             outbox: Outbox::new(before.map(|before| &before.outbox)),
             phase: Phase::Reading { until: None },
+            reached: Position::NONE,
+            doubt: Doubt::None,
             warned_foreign: false,
         }
     }
@@ -113,6 +131,7 @@ impl Engine {
     /// record's own; `None` when it would open one stream too many.
     pub fn handle_record(&mut self, epoch: Epoch, record: &JournalRecord, batch: &Batch) -> Option<Folded> {
         let publish = self.is_live();
+        self.follow(epoch);
         let Some(applied) = self.state.apply(record.position, epoch, batch) else {
             self.reach(record.position);
             return None;
@@ -135,7 +154,7 @@ impl Engine {
 
     /// The journal says how far it is, in the epoch that is followed.
     pub fn handle_watermark(&mut self, epoch: Epoch, earliest: Position, latest: Position) {
-        self.state.follow(epoch);
+        self.follow(epoch);
         if let Phase::Reading { until: None } = self.phase {
             let is_empty = earliest > latest;
             let until = if is_empty { Position::NONE } else { latest };
@@ -146,13 +165,72 @@ impl Engine {
 
     /// Records up to this one will not come: they are retired or damaged. Streams go on without them.
     pub fn handle_truncated(&mut self, last: Position) {
-        self.state.cut();
+        self.doubt();
         self.reach(last);
     }
 
     /// Everything that the journal has was read, or given up as retired.
     pub fn handle_caught_up(&mut self) {
         self.go_live();
+    }
+
+    /// Whether the journal has to be asked for its view of the streams; it answers with
+    /// [`Engine::handle_view`]. True once for each time that it has to.
+    pub fn poll_view(&mut self) -> bool {
+        let is_wanted = matches!(self.doubt, Doubt::Wanted) && self.is_live();
+        if is_wanted {
+            self.doubt = Doubt::Asked;
+        }
+        is_wanted
+    }
+
+    /// The journal's view of its streams. It is taken over once all that it speaks of is read.
+    pub fn handle_view(&mut self, view: JournalStatusResponse) {
+        if matches!(self.doubt, Doubt::Asked) {
+            self.doubt = if view.epoch == self.state.epoch() { Doubt::Early(view) } else { Doubt::Wanted };
+        }
+    }
+
+    /// The streams that a view opened, once it is taken over; poll it after whatever was handled.
+    pub fn poll_opened(&mut self) -> Vec<StreamIndex> {
+        let reached = self.reached.max(self.state.position());
+        let Doubt::Early(view) = &self.doubt else { return Vec::new() };
+        if view.latest > reached {
+            return Vec::new();
+        }
+        let Viewed { opened, moved, left_out } = self.state.take_view(&view.streams, view.latest);
+        self.doubt = Doubt::None;
+        if left_out > 0 {
+            tracing::error!(streams = left_out, "too many streams: raise max_streams");
+        }
+        for stream in moved {
+            if let Some(state) = self.state.get(stream) {
+                tracing::warn!(stream = %state.topic, latest = state.latest.0, "records are lost: it stands here");
+            }
+            self.deriver.skip(stream);
+        }
+        for stream in &opened {
+            if let Some(state) = self.state.get(*stream) {
+                self.deriver.open(*stream, &state.key, &state.topic, true);
+            }
+        }
+        opened
+    }
+
+    /// The journal is followed in `epoch`. In a new one it may lack records that it had before, so that
+    /// what it acknowledged is void, and numbers are given again that were read here.
+    fn follow(&mut self, epoch: Epoch) {
+        let before = self.state.epoch();
+        self.state.follow(epoch);
+        if before.is_stated() && before != epoch {
+            self.outbox.send_again();
+            self.doubt();
+        }
+    }
+
+    fn doubt(&mut self) {
+        self.state.cut();
+        self.doubt = Doubt::Wanted;
     }
 
     fn settle_own(&mut self, record: &JournalRecord, batch: &Batch) -> u64 {
@@ -172,6 +250,7 @@ impl Engine {
     }
 
     fn reach(&mut self, position: Position) {
+        self.reached = self.reached.max(position);
         if let Phase::Reading { until: Some(until) } = self.phase
             && position >= until
         {

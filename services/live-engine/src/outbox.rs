@@ -177,6 +177,20 @@ impl Outbox {
         settled.rows
     }
 
+    /// The journal is followed in another epoch: it may lack what it acknowledged, or was about to. All that
+    /// it did not show is sent again; what it has after all is a repetition to it.
+    pub(crate) fn send_again(&mut self) {
+        self.flights.clear();
+        self.timers.clear();
+        self.kept = 0;
+        for (key, lane) in &mut self.lanes {
+            self.len += lane.forget_answers();
+            if !lane.queue.is_empty() {
+                self.ready.insert(key.clone());
+            }
+        }
+    }
+
     /// The next batch to send.
     pub fn poll_send(&mut self, now: MonoTime) -> Option<Send> {
         if !self.is_open || self.flights.len() >= MAX_IN_FLIGHT {

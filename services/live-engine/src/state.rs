@@ -7,6 +7,7 @@
 
 mod page;
 mod restore;
+mod view;
 
 use crate::window::Window;
 use gapless_model::{Batch, Digest, Epoch, Flags, Position, Seq, StreamKey, UnixNanos, Watermark};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub(crate) use page::PageEntry;
 pub(crate) use restore::Restored;
+pub(crate) use view::Viewed;
 
 /// Number of a stream in one [`State`], in the order of appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +40,8 @@ pub struct StreamState {
     pub flags: Flags,
     /// How many losses of records there had been at its last batch; see [`State::cut`].
     cuts: u32,
+    /// Its last record, as far as it was read here.
+    last: Position,
     pub(crate) window: Window,
 }
 
@@ -156,7 +160,8 @@ impl State {
         };
         let cuts = self.cuts;
         let entry = Arc::make_mut(self.streams.get_mut(stream.0 as usize)?);
-        let is_cut = std::mem::replace(&mut entry.cuts, cuts) != cuts && batch.start > entry.latest.next();
+        entry.last = position;
+        let is_cut = std::mem::replace(&mut entry.cuts, cuts) != cuts && batch.start != entry.latest.next();
         let is_partial = is_cut || (known.is_none() && batch.start != Seq::FIRST);
         let mismatch = if is_partial { entry.adopt(batch) } else { entry.fold(batch) };
         Some(Applied { stream, is_new: known.is_none(), is_partial, mismatch })
@@ -178,17 +183,19 @@ impl State {
             digest: Digest::default(),
             flags: Flags::NONE,
             cuts: self.cuts,
+            last: Position::NONE,
             window: Window::new(self.window_rows),
         }));
         Some(stream)
     }
 
-    /// Records were lost here: each stream may lack rows before its next batch, which is then no mismatch.
+    /// Records were lost: each stream may lack rows before its next batch, or have some that are void by then,
+    /// which is then no mismatch.
     pub(crate) fn cut(&mut self) {
         self.cuts += 1;
     }
 
-    /// Whether `stream` may lack rows before its next batch.
+    /// Whether `stream` may stand elsewhere than was read here.
     pub(crate) fn is_cut(&self, stream: &StreamState) -> bool {
         stream.cuts != self.cuts
     }

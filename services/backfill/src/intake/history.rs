@@ -6,17 +6,19 @@ use gapless_planted::{Bug, on};
 use gapless_wire::JournalStatusResponse;
 
 impl Intake {
-    /// From here on the journal is followed in this epoch. A view of another one may speak of rows that are
-    /// lost, also when nothing that was read here is; and what is safe here is so in the new epoch too, unless
-    /// a rewind is under way.
+    /// From here on the journal is followed in this epoch. A new one gives numbers of lost rows again, also
+    /// where no record after those read here is lost: a damaged one may have been the last of its stream. So
+    /// which rows stay is asked, before any is taken of it.
     pub(super) fn note_epoch(&mut self, epoch: Epoch) {
-        if epoch == self.journal_epoch {
-            return;
-        }
-        self.journal_epoch = epoch;
-        self.view = self.view.take().filter(|view| view.epoch == epoch);
-        if matches!(self.phase, Phase::Following) && self.position != Position::NONE {
-            self.outputs.push_back(Output::Acknowledge { epoch, position: self.position });
+        let has_nothing = self.taken == Position::NONE || !self.journal_epoch.is_stated();
+        if has_nothing {
+            self.journal_epoch = epoch;
+            self.view = self.view.take().filter(|view| view.epoch == epoch);
+        } else if epoch > self.journal_epoch {
+            // What is held back came in epochs before this one, of which it lost nothing.
+            let is_held = matches!(self.phase, Phase::Rewinding { .. });
+            let keep = if is_held { Position(u64::MAX) } else { self.taken };
+            self.rewind(self.journal_epoch, epoch, keep);
         }
     }
 
@@ -67,9 +69,14 @@ impl Intake {
     pub(super) fn handle_rewind(&mut self, from: Epoch, to: Epoch, keep: Position) {
         tracing::warn!(%from, %to, keep = keep.0, "the journal lost acknowledged records");
         self.is_caught_up = false;
-        self.view = None;
         let reason = "the journal lost records: asking which rows stay".to_owned();
         self.outputs.push_back(Output::Behind { reason });
+        self.rewind(from, to, keep);
+    }
+
+    fn rewind(&mut self, from: Epoch, to: Epoch, keep: Position) {
+        self.journal_epoch = to;
+        self.view = None;
         if !on(Bug::PendingKeptAfterRewind) {
             self.pending.keep_to(keep);
         }
@@ -103,6 +110,7 @@ impl Intake {
     /// The journal is another one.
     pub(super) fn handle_reset(&mut self, from: Epoch, to: Epoch) {
         tracing::warn!(%from, %to, "the journal is another one: keeping the archive as a file, beginning anew");
+        self.journal_epoch = to;
         self.phase = Phase::Following;
         self.is_caught_up = false;
         self.view = None;

@@ -96,6 +96,12 @@ impl Lane {
         self.note(settled)
     }
 
+    /// Nothing is known of what the journal did not show; how many batches were acknowledged.
+    pub(super) fn forget_answers(&mut self) -> usize {
+        (self.last, self.stage, self.failures) = (self.seen, Stage::Idle, 0);
+        std::mem::take(&mut self.acked)
+    }
+
     /// Forgets what is acknowledged; how many batches that were.
     pub(super) fn drop_acked(&mut self) -> usize {
         let dropped = std::mem::take(&mut self.acked);

@@ -22,12 +22,24 @@ impl Shell {
                 self.engine.handle_watermark(epoch, earliest, latest);
             }
             JournalEvent::Event(event) => self.handle_log_event(event)?,
-            JournalEvent::Streams(_) => {}
+            JournalEvent::Streams(view) => self.engine.handle_view(view),
         }
+        self.take_view();
         if !was_live && self.engine.is_live() {
             self.go_live();
         }
         Ok(())
+    }
+
+    /// What the journal says of its streams, where records are lost.
+    fn take_view(&mut self) {
+        let now = self.now();
+        for stream in self.engine.poll_opened() {
+            self.feed.open(stream, now);
+        }
+        if self.engine.poll_view() {
+            self.follower.request_streams();
+        }
     }
 
     fn record(

@@ -192,7 +192,14 @@ impl EngineNode {
                 self.engine.handle_watermark(epoch, earliest, latest);
             }
             JournalEvent::Event(event) => self.handle_log_event(event, io),
-            JournalEvent::Streams(_) => {}
+            JournalEvent::Streams(view) => self.engine.handle_view(view),
+        }
+        for stream in self.engine.poll_opened() {
+            io.note("opens a stream without records", 0, 0);
+            self.open(stream, io.now);
+        }
+        if self.engine.poll_view() {
+            self.follower.request_streams();
         }
         if !was_live && self.engine.is_live() {
             io.note("goes live", self.engine.state().position().0, self.engine.state().len() as u64);
