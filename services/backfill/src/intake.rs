@@ -296,7 +296,9 @@ impl Intake {
 
     /// What has its place among the records: held back during a rewind.
     fn handle_in_order(&mut self, event: JournalEvent) {
-        if let JournalEvent::Record { epoch, .. } | JournalEvent::Event(Event::Truncated { epoch, .. }) = event {
+        if let JournalEvent::Record { epoch, .. } | JournalEvent::Event(Event::Truncated { epoch, .. }) =
+            event
+        {
             self.note_epoch(epoch);
         }
         if let Phase::Rewinding { held, .. } = &mut self.phase {

@@ -3,6 +3,8 @@ use crate::derive::RuleText;
 use gapless_model::{Candle, Digest, Flags, Kind, MonoTime, Rows, Seq, StreamKey, UnixMillis};
 use proptest::prelude::*;
 
+mod doubt;
+
 pub(crate) const EPOCH: Epoch = Epoch(7);
 pub(crate) const LIMITS: Limits = Limits { window_rows: 10, max_streams: 10 };
 

@@ -140,6 +140,27 @@ fn the_journal_may_be_faster_than_the_acknowledgement() {
 }
 
 #[test]
+fn another_epoch_is_sent_all_that_it_does_not_show() {
+    let mut outbox = opened();
+    for position in [3, 7, 9] {
+        outbox.push(Position(position), closed("A", position as i64));
+    }
+    for _ in 0..2 {
+        let send = outbox.poll_send(START).unwrap();
+        outbox.handle_reply(send.id, Reply::Accepted, START);
+    }
+    outbox.seen(&key("A"), 3);
+    let late = outbox.poll_send(START).unwrap();
+    assert_eq!((numbers(&late), outbox.len()), ((9, 7), 1));
+    outbox.send_again();
+    assert_eq!(outbox.len(), 2, "7 was acknowledged and never shown");
+    assert_eq!(numbers(&outbox.poll_send(START).unwrap()), (7, 3));
+    assert_eq!(outbox.handle_reply(late.id, Reply::Accepted, START), Outcome::Stale);
+    outbox.seen(&key("A"), 9);
+    assert!(outbox.is_empty() && outbox.poll_send(START).is_none());
+}
+
+#[test]
 fn ids_are_not_used_again_by_the_next_outbox() {
     let mut outbox = opened();
     outbox.push(Position(3), closed("A", 3));
