@@ -32,6 +32,15 @@ pub struct LiveBatch {
     pub candles: Vec<Candle>,
 }
 
+/// A message of the live feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// On which topic, as bytes.
+    pub topic: Vec<u8>,
+    /// Its rows; `None` when it is of a kind that old clients pass over.
+    pub batch: Option<LiveBatch>,
+}
+
 impl Key {
     /// The stream `candles.<source>.<symbol>.<interval>`.
     pub fn new(source: &str, symbol: &str, interval: &str) -> Key {

@@ -9,7 +9,7 @@ use crate::layout::workspace;
 use gapless_tests::repository;
 
 /// Who may lean on whom: only on a lower layer. Services share one, so they cannot link each other.
-const LAYERS: [(u8, &[&str]); 10] = [
+const LAYERS: [(u8, &[&str]); 11] = [
     (0, &["gapless-model", "gapless-planted"]),
     (1, &["gapless-wire", "gapless-protocol", "gapless-disk", "gapless-market"]),
     (2, &["gapless-journal", "gapless-checkpoint", "gapless-transport", "gapless-store", "gapless-formats"]),
@@ -28,7 +28,8 @@ const LAYERS: [(u8, &[&str]); 10] = [
     (6, &["gapless-cli", "gapless-sim"]),
     (7, &["gapless-tests"]),
     (7, &["gapless-wasm-probe"]),
-    (8, &["gapless-campaign", "gapless-compatibility"]),
+    (8, &["gapless-compatibility"]),
+    (9, &["gapless-campaign"]),
 ];
 
 /// A heavy dependency and the only crate that may name it.

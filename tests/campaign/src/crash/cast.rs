@@ -1,7 +1,7 @@
 //! Who takes part: producers with their streams, clients with what they follow.
 
 use crate::book::Book;
-use crate::client::{Choice, LibraryClient, Watch, follow};
+use crate::client::{ChartClient, Choice, LibraryClient, Watch, follow};
 use crate::control::Control;
 use crate::crash::Plan;
 use crate::load::{Lane, derived_topic};
@@ -136,6 +136,26 @@ pub(super) fn library_clients(stack: &Stack, lanes: &[Lane]) -> Result<[(Player,
         Ok((Player { name: name.to_owned(), control, thread }, Observed { name, choice, watch }))
     };
     Ok([begin("list", Choice::Topics(topics), SHORT_QUEUE)?, begin("prefix", every, DEFAULT_RECEIVE_LIMIT)?])
+}
+
+/// Starts the client of version 1, which knows candles alone.
+pub(super) fn chart_client(stack: &Stack, lanes: &[Lane]) -> Result<(Player, Observed)> {
+    let name = "chart";
+    let keys = lanes.iter().map(|lane| lane.key.clone()).filter(|key| key.kind() == gapless::Kind::Candles);
+    let keys: Vec<StreamKey> = keys.collect();
+    let derived = keys.iter().filter_map(derived_topic).map(|topic| topic.parse());
+    let keys = keys.iter().cloned().map(Ok).chain(derived).collect::<Result<Vec<StreamKey>, _>>()?;
+    let choice = Choice::Topics(keys.iter().map(StreamKey::topic).collect());
+    let (watch, control) = (Watch::new(), Control::new());
+    let client = ChartClient {
+        live: stack.live(),
+        replies: stack.backfill(),
+        keys,
+        watch: watch.clone(),
+        control: control.clone(),
+    };
+    let thread = Some(client.start(name)?);
+    Ok((Player { name: name.to_owned(), control, thread }, Observed { name, choice, watch }))
 }
 
 /// The clients that are processes; they start when they are tended first.

@@ -35,6 +35,8 @@ pub enum Target {
     ListClient,
     /// The client library without DuckDB, on every stream.
     PrefixClient,
+    /// A client of version 1.
+    ChartClient,
     /// One of the producers that number their batches.
     Producer,
 }
@@ -76,7 +78,7 @@ impl Deed {
 
 impl Target {
     /// Every one.
-    pub const ALL: [Target; 9] = [
+    pub const ALL: [Target; 10] = [
         Target::Ingestion,
         Target::LiveEngine,
         Target::Backfill,
@@ -85,6 +87,7 @@ impl Target {
         Target::TailClient,
         Target::ListClient,
         Target::PrefixClient,
+        Target::ChartClient,
         Target::Producer,
     ];
 
@@ -94,7 +97,7 @@ impl Target {
             Target::Ingestion | Target::LiveEngine | Target::Backfill => 18,
             Target::SnapshotWriter => 10,
             Target::DuckClient | Target::TailClient => 8,
-            Target::ListClient | Target::PrefixClient => 7,
+            Target::ListClient | Target::PrefixClient | Target::ChartClient => 7,
             Target::Producer => 6,
         }
     }
@@ -111,7 +114,7 @@ impl Target {
             }
             (Target::DuckClient, true) => &[Kill, Kill, Freeze, Terminate, FullDisk],
             (Target::DuckClient | Target::TailClient, _) => &[Kill, Kill, Freeze, Terminate],
-            (Target::ListClient | Target::PrefixClient, _) => &[Stall, Restart],
+            (Target::ListClient | Target::PrefixClient | Target::ChartClient, _) => &[Stall, Restart],
             (Target::Producer, _) => &[Restart],
         }
     }

@@ -118,6 +118,9 @@ impl World {
             self.players.insert(target, player);
             self.observed.insert(target, (observed, Recoveries::default()));
         }
+        let (player, observed) = cast::chart_client(&self.stack, &lanes)?;
+        self.players.insert(Target::ChartClient, player);
+        self.observed.insert(Target::ChartClient, (observed, Recoveries::default()));
         let duck = Observed { name: "duck", choice: Choice::Prefix("candles.".into()), watch: Watch::new() };
         self.observed.insert(Target::DuckClient, (duck, Recoveries::default()));
         Ok(())

@@ -2,6 +2,8 @@
 
 use ::zeromq;
 
+use gapless_compatibility::current as client;
+
 #[path = "sockets.rs"]
 mod sockets;
 

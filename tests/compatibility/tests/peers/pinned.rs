@@ -2,6 +2,8 @@
 
 use ::zeromq_0_4 as zeromq;
 
+use gapless_compatibility::pinned as client;
+
 #[path = "sockets.rs"]
 mod sockets;
 

@@ -1,14 +1,13 @@
 //! An old client and an old server on the `zeromq` of the module that this is part of.
 
-use super::zeromq::{PubSocket, RepSocket, ReqSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqMessage};
+use super::client;
+use super::zeromq::{PubSocket, RepSocket, Socket, SocketRecv, SocketSend, ZmqMessage};
 use crate::peer::{self, Order, Setup};
-use gapless_compatibility::{Answer, Key, LiveBatch, OldServer, Question, ask, read_answer, read_batch};
+use gapless_compatibility::{Answer, Key, LiveBatch, OldServer, Question};
 use gapless_tests::SOON;
 use std::future::Future;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
-
-const ID: &str = "old-rust";
 
 /// Waits for what is sure to come; a real old client has no time-out at all.
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -20,57 +19,31 @@ fn runtime() -> Runtime {
 }
 
 pub(crate) struct Client {
-    live: SubSocket,
-    replies: String,
+    client: client::Client,
     key: Key,
-    // Last, so that sockets go before what they live on.
-    runtime: Runtime,
 }
 
 impl Client {
     pub(crate) fn connect(live: &str, replies: &str, key: &Key) -> Client {
-        let runtime = runtime();
-        let live = runtime.block_on(async {
-            let mut socket = SubSocket::new();
-            socket.connect(live).await.unwrap();
-            socket
-        });
-        Client { live, replies: replies.into(), key: key.clone(), runtime }
+        Client { client: client::Client::connect(live, replies, SOON).unwrap(), key: key.clone() }
     }
 }
 
 impl peer::Client for Client {
     fn put(&mut self, question: &Question) -> Answer {
-        let request = ask(question, &self.key, 1, ID);
-        let answer = self.runtime.block_on(async {
-            let mut socket = ReqSocket::new();
-            socket.connect(&self.replies).await.unwrap();
-            socket.send(request.into()).await.unwrap();
-            within("an answer", socket.recv()).await.unwrap()
-        });
-        assert_eq!(answer.len(), 1, "one frame");
-        read_answer(answer.get(0).unwrap(), ID).unwrap()
+        self.client.put(&self.key, question).unwrap()
     }
 
     fn subscribe(&mut self, prefix: &str) {
-        self.runtime.block_on(async {
-            self.live.subscribe(prefix).await.unwrap();
-            self.live.subscribe("watermarks").await.unwrap();
-            loop {
-                let message = within("a sign of life", self.live.recv()).await.unwrap();
-                if message.get(0).unwrap().as_ref() == b"watermarks" {
-                    break;
-                }
-            }
-            self.live.unsubscribe("watermarks").await.unwrap();
-        });
+        self.client.subscribe(prefix).unwrap();
+        self.client.subscribe("watermarks").unwrap();
+        while self.client.next(SOON).unwrap().expect("a sign of life").topic != b"watermarks" {}
+        self.client.unsubscribe("watermarks").unwrap();
     }
 
     fn next(&mut self) -> LiveBatch {
         loop {
-            let message = self.runtime.block_on(within("a live message", self.live.recv())).unwrap();
-            let (topic, envelope) = (message.get(0).unwrap(), message.get(1).unwrap());
-            if let Some(batch) = read_batch(topic, envelope).unwrap() {
+            if let Some(batch) = self.client.next(SOON).unwrap().expect("a live message").batch {
                 return batch;
             }
         }
