@@ -1,6 +1,7 @@
 use super::*;
 use crate::order::Order;
-use gapless_model::{Batch, Digest, Seq, SeqRange};
+use crate::source::Recording;
+use gapless_model::{Batch, Candle, Digest, Flags, Seq, SeqRange};
 use gapless_wire::{
     BackfillCandlesRequest, BackfillRequest, BackfillResponse, ErrorCode, Limits, Message, PageRequest,
     decode, encode_message,
@@ -254,7 +255,8 @@ fn history_is_bounded_and_says_where_it_begins() {
 fn a_recording_ends_with_its_last_row() {
     let key: StreamKey = "candles.dev.REC.1m".parse().unwrap();
     let candles = gapless_market::Market::new(1, "REC", "1m".parse().unwrap()).candles(UnixMillis(0), 23);
-    let recordings = BTreeMap::from([(key.clone(), candles.clone())]);
+    let recording = Recording { candles: candles.clone().into(), flags: Flags::SIMULATED };
+    let recordings = BTreeMap::from([(key.clone(), recording)]);
     let scenario = Scenario::find("steady").unwrap();
     let upstream = Upstream::new(scenario, recordings, true, MonoTime(0), UnixMillis(BEGAN)).unwrap();
     let mut rig = Rig { upstream, now_ms: 0, outputs: Vec::new() };
@@ -262,6 +264,8 @@ fn a_recording_ends_with_its_last_row() {
     let sent: Vec<Candle> = rig
         .published(&key.topic())
         .into_iter()
+        .filter(|(_, batch)| !batch.rows.is_empty())
+        .inspect(|(_, batch)| assert_eq!(batch.flags, Flags::SIMULATED, "as it was recorded"))
         .flat_map(|(_, batch)| match batch.rows {
             gapless_model::Rows::Candles(candles) => candles,
             _ => Vec::new(),
