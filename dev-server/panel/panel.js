@@ -36,6 +36,7 @@ const INJECT_ALL = [
 ];
 
 let view = null;
+let shown = "";
 const chosen = new Set();
 
 function say(text, bad = false) {
@@ -184,6 +185,7 @@ function show(next) {
   $("uptime").textContent = `${Math.floor(view.uptime_ms / 1000)} s`;
   $("open").textContent = view.open ? "taken" : "refused";
   $("title").textContent = `${view.scenario}: ${view.title}`;
+  choose(view.scenario);
   $("client").textContent = view.client;
   showTargets(view.streams);
   showStreams(view.streams);
@@ -203,6 +205,14 @@ async function showListings() {
     return element("li", {}, element("label", {}, box, element("b", { textContent: listing.symbol }),
       ` ${listing.name}`, element("small", { textContent: about })));
   }));
+}
+
+// Shows the scenario that runs as the chosen one, once, so that another choice stays.
+function choose(name) {
+  const known = [...$("scenario").options].some((option) => option.value === name);
+  if (name === shown || !known) return;
+  shown = name;
+  $("scenario").value = name;
 }
 
 async function load(text) {

@@ -42,6 +42,9 @@ pub struct Args {
     /// Symbols to choose from: a DuckDB file with a table `universe`, or a CSV file with its columns
     #[arg(long, value_name = "FILE")]
     pub universe: Option<String>,
+    /// CSV file of symbols for when the DuckDB --universe is not there [default: the one beside it]
+    #[arg(long, value_name = "FILE")]
+    pub universe_csv: Option<String>,
     /// Rows from this CSV, Parquet or DuckDB file instead of made-up ones
     #[arg(long, value_name = "FILE")]
     pub source: Option<String>,
@@ -83,6 +86,7 @@ impl Arguments for Args {
             ("batch_rows", whole(self.batch_rows.map(i64::from))),
             ("keep_rows", whole(self.keep_rows.map(|rows| i64::try_from(rows).unwrap_or(i64::MAX)))),
             ("universe", text(&self.universe)),
+            ("universe_csv", text(&self.universe_csv)),
             ("source.path", text(&self.source)),
             ("source.table", text(&self.table)),
             ("live", text(&self.live)),

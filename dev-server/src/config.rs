@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::scenario::{Scenario, StreamSetup};
-use crate::source;
-use crate::universe::Universe;
-use gapless_model::{Candle, StreamKey};
+use crate::source::{self, Recording};
+use crate::universe::{Universe, fallback};
+use gapless_model::StreamKey;
 use gapless_service_kit::{HumanDuration, Invalid, Validate};
 use gapless_transport::Endpoint;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Config {
     pub keep_rows: u64,
     /// The symbols to choose from: a DuckDB file with a table `universe`, or a CSV file with its columns.
     pub universe: Option<PathBuf>,
+    /// A CSV file with those columns for when the DuckDB file or its table is not there; the one beside it, of the same
+    /// name, unless it is set.
+    pub universe_csv: Option<PathBuf>,
     /// Where rows come from; the generator unless it names a file.
     pub source: SourceConfig,
     /// Remembers every row for a judge; set by programs.
@@ -55,6 +58,9 @@ pub struct SourceConfig {
     /// The table in a DuckDB file: columns `ts` (or `ts_ms`), `open`, `high`, `low`, `close`, `volume`, and
     /// `symbol` if it holds several.
     pub table: String,
+    /// The rows were generated rather than measured, and are flagged so. Needed only where the file does not say it: a
+    /// DuckDB table has a column `simulated`.
+    pub simulated: bool,
 }
 
 /// What the report looks like.
@@ -83,6 +89,7 @@ impl Default for Config {
             batch_rows: 0,
             keep_rows: 0,
             universe: None,
+            universe_csv: None,
             source: SourceConfig::default(),
             record: false,
         }
@@ -131,14 +138,17 @@ impl Config {
 
     /// The symbols to choose from: those that are built in unless a file is named.
     pub(crate) fn universe(&self) -> Result<Universe, Error> {
-        self.universe.as_deref().map_or_else(Universe::built_in, Universe::read)
+        match self.universe.as_deref() {
+            None => Universe::built_in(),
+            Some(path) => Universe::read(path, self.universe_csv.as_deref()),
+        }
     }
 
     /// The recorded rows, if any are configured.
-    pub(crate) fn recordings(&self) -> Result<BTreeMap<StreamKey, Vec<Candle>>, Error> {
+    pub(crate) fn recordings(&self) -> Result<BTreeMap<StreamKey, Recording>, Error> {
         match &self.source.path {
             None => Ok(BTreeMap::new()),
-            Some(path) => source::recordings(path, &self.source.table),
+            Some(path) => source::recordings(path, &self.source.table, self.source.simulated),
         }
     }
 }
@@ -148,10 +158,24 @@ impl Validate for Config {
         for (key, address) in [("live", &self.live), ("backfill", &self.backfill)] {
             address.parse::<Endpoint>().map_err(|error| Invalid::new(key, error.to_string()))?;
         }
-        for (key, path) in [("universe", &self.universe), ("source.path", &self.source.path)] {
+        for (key, path) in [("universe_csv", &self.universe_csv), ("source.path", &self.source.path)] {
             if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
                 return Err(Invalid::new(key, format!("{} is not a file that can be read", path.display())));
             }
+        }
+        if let Some(path) = self.universe.as_ref().filter(|path| !path.is_file()) {
+            let csv = fallback(path, self.universe_csv.as_deref());
+            if !csv.is_file() {
+                let reason = format!(
+                    "{} is not a file that can be read, nor is {} in its place",
+                    path.display(),
+                    csv.display()
+                );
+                return Err(Invalid::new("universe", reason));
+            }
+        }
+        if self.universe_csv.is_some() && self.universe.is_none() {
+            return Err(Invalid::new("universe_csv", "stands in for a DuckDB file: name that as universe"));
         }
         if self.panel != "off" {
             let refused = |_| Invalid::new("panel", "write an address such as 127.0.0.1:8090, or off");

@@ -12,9 +12,8 @@ use crate::error::Error;
 use crate::server::DevServer;
 use axum::Router;
 use events::Events;
-use std::net::{SocketAddr, TcpListener};
-use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use gapless_service_kit::HttpThread;
+use std::net::SocketAddr;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,64 +35,26 @@ struct Description;
 
 /// The running API. Dropping it closes it.
 #[derive(Debug)]
-pub struct Panel {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Panel(HttpThread);
 
 impl Panel {
     /// Serves `server` on `address` (`127.0.0.1:8090`; port 0 is any free one).
     ///
     /// # Errors
-    /// [`Error::Panel`] when the address cannot be bound; [`Error::Thread`].
+    /// [`Error::Panel`] when the address cannot be bound.
     pub fn start(address: &str, server: DevServer) -> Result<Panel, Error> {
-        let fail = |source| Error::Panel { address: address.to_owned(), source };
-        let listener = TcpListener::bind(address).map_err(fail)?;
-        listener.set_nonblocking(true).map_err(fail)?;
-        let bound = listener.local_addr().map_err(fail)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::Builder::new()
-            .name("panel".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        ended = serve(listener, server) => {
-                            if let Err(error) = ended {
-                                tracing::error!(%error, "the panel ended");
-                            }
-                        }
-                        _ = stopped => {}
-                    }
-                });
-                runtime.shutdown_background();
-            })
-            .map_err(Error::Thread)?;
-        Ok(Panel { address: bound, stop: Some(stop), thread: Some(thread) })
+        let router = move || {
+            let events = Events::start(server.clone());
+            router(Shared { server, events })
+        };
+        let started = HttpThread::start("panel", address, router);
+        started.map(Panel).map_err(|source| Error::Panel { address: address.to_owned(), source })
     }
 
     /// The address really bound.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
-}
-
-impl Drop for Panel {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic there was already reported by its own thread.
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(listener: TcpListener, server: DevServer) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let events = Events::start(server.clone());
-    let shared = Shared { server, events };
-    axum::serve(listener, router(shared)).await
 }
 
 fn router(shared: Shared) -> Router {

@@ -53,6 +53,7 @@ pub use report::Report;
 pub use scenario::{Expectation, Scenario, StreamSetup, TimedOrder};
 pub use server::{DevServer, Endpoints};
 pub use service::{Bound, print_scenarios, run};
+pub use source::Recording;
 pub use universe::{Listing, Universe};
 pub use upstream::{Output, Upstream};
 pub use view::{ReplyCounts, StreamView, StripCell, View};

@@ -4,10 +4,11 @@ use crate::error::Error;
 use crate::order::{Command, Order, OrderError};
 use crate::recorder::Recorder;
 use crate::scenario::Scenario;
+use crate::source::Recording;
 use crate::upstream::{Output, Upstream};
 use crate::view::View;
 use crossbeam_channel::{Receiver, Sender, never, select};
-use gapless_model::{Candle, MonoTime, StreamKey, UnixMillis};
+use gapless_model::{MonoTime, StreamKey, UnixMillis};
 use gapless_transport::{
     Context, Endpoint, Hooks, PeerId, Publisher, PublisherSettings, Request, RouterServer, RouterSettings,
     TransportError,
@@ -81,7 +82,7 @@ pub(crate) struct Shell {
     pub(crate) asks: Receiver<Ask>,
     pub(crate) started: Instant,
     /// As configured, for a scenario that is loaded later.
-    pub(crate) recordings: BTreeMap<StreamKey, Vec<Candle>>,
+    pub(crate) recordings: BTreeMap<StreamKey, Recording>,
     pub(crate) record: bool,
 }
 

@@ -11,6 +11,22 @@ use std::sync::Arc;
 /// Columns of made-up metrics: as many as a small dashboard has.
 const COLUMNS: [&str; 3] = ["load", "queue", "errors"];
 
+/// Rows that were recorded, and the marks that they have.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// The rows, in the order of time.
+    pub candles: Arc<[Candle]>,
+    /// Their marks.
+    pub flags: Flags,
+}
+
+impl Recording {
+    fn new(candles: Vec<Candle>, simulated: bool) -> Recording {
+        let flags = if simulated { Flags::SIMULATED } else { Flags::NONE };
+        Recording { candles: candles.into(), flags }
+    }
+}
+
 /// An endless or a recorded supply of rows for one stream.
 #[derive(Debug)]
 pub(crate) enum Source {
@@ -19,7 +35,7 @@ pub(crate) enum Source {
     /// Made-up values of a few columns.
     Metrics { dice: fastrand::Rng, columns: Arc<[String]>, last: Vec<f64>, next: UnixMillis, step_ms: i64 },
     /// Candles of a file or a table; it ends with them.
-    Recording { candles: Arc<[Candle]>, next: usize },
+    Recording { recording: Recording, next: usize },
 }
 
 impl Source {
@@ -43,15 +59,15 @@ impl Source {
     }
 
     /// Rows of a recording.
-    pub(crate) fn recorded(candles: Arc<[Candle]>) -> Source {
-        Source::Recording { candles, next: 0 }
+    pub(crate) fn recorded(recording: Recording) -> Source {
+        Source::Recording { recording, next: 0 }
     }
 
     /// Marks of its rows.
     pub(crate) fn flags(&self) -> Flags {
         match self {
             Source::Market { .. } | Source::Metrics { .. } => Flags::SIMULATED,
-            Source::Recording { .. } => Flags::NONE,
+            Source::Recording { recording, .. } => recording.flags,
         }
     }
 
@@ -74,7 +90,7 @@ impl Source {
                 }
                 Rows::Metrics(rows)
             }
-            Source::Recording { candles, next } => {
+            Source::Recording { recording: Recording { candles, .. }, next } => {
                 let end = next.saturating_add(count).min(candles.len());
                 let rows = candles.get(*next..end).unwrap_or_default().to_vec();
                 *next = end;
@@ -89,14 +105,19 @@ const MAX_RECORDED_ROWS: usize = 10_000_000;
 /// The source in the topics of recorded streams.
 const RECORDED: &str = "dev";
 
-/// The streams of a CSV, Parquet or DuckDB file; names and intervals are told from it.
+/// The streams of a CSV, Parquet or DuckDB file; names and intervals are told from it. `simulated`: rows of which the file
+/// does not say so were generated too.
 ///
 /// # Errors
 /// [`Error`] names the file and what is wrong in it.
-pub(crate) fn recordings(path: &Path, table: &str) -> Result<BTreeMap<StreamKey, Vec<Candle>>, Error> {
+pub(crate) fn recordings(
+    path: &Path,
+    table: &str,
+    simulated: bool,
+) -> Result<BTreeMap<StreamKey, Recording>, Error> {
     if table.is_empty() {
         let (key, candles) = file(path)?;
-        return Ok(BTreeMap::from([(key, candles)]));
+        return Ok(BTreeMap::from([(key, Recording::new(candles, simulated))]));
     }
     let candles = gapless_store::ForeignFile::open(path)?.candles(table, MAX_RECORDED_ROWS)?;
     let name = FileName::of(path).symbol;
@@ -104,7 +125,8 @@ pub(crate) fn recordings(path: &Path, table: &str) -> Result<BTreeMap<StreamKey,
         .into_iter()
         .map(|(symbol, candles)| {
             let symbol = topic_part(symbol.as_deref().unwrap_or(&name));
-            Ok((key(&symbol, spacing(&candles)?)?, candles))
+            let key = key(&symbol, spacing(&candles.rows)?)?;
+            Ok((key, Recording::new(candles.rows, simulated || candles.simulated)))
         })
         .collect()
 }
@@ -113,6 +135,9 @@ fn file(path: &Path) -> Result<(StreamKey, Vec<Candle>), Error> {
     let mut file = CandleFile::open(path, &ReadOptions { batch_rows: 10_000, ..ReadOptions::default() })?;
     let mut candles = Vec::new();
     while let Some(batch) = file.next_batch()? {
+        for bad in &batch.bad {
+            tracing::warn!(file = %path.display(), %bad, "a row is no candle: it is left out");
+        }
         candles.extend(batch.candles);
         if candles.len() > MAX_RECORDED_ROWS {
             let reason = format!("{} has more than {MAX_RECORDED_ROWS} rows: cut it", path.display());

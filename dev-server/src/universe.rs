@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
 
 /// One symbol of a universe.
@@ -46,22 +46,28 @@ impl Universe {
         from_csv(Path::new("universe.csv"), DEFAULT.as_bytes())
     }
 
-    /// The universe in `path`: the table `universe` of a DuckDB file, or a CSV file when it ends with `.csv`.
+    /// The universe in `path`: the table `universe` of a DuckDB file, or a CSV file when it ends with `.csv`. When
+    /// the DuckDB file or its table is not there, a CSV file takes its place and the log says so: `fallback`, or the
+    /// one beside it.
     ///
     /// # Errors
     /// [`Error::Universe`] names the file, the line and what is wrong; [`Error::Store`] when DuckDB cannot read
     /// it.
-    pub fn read(path: &Path) -> Result<Universe, Error> {
+    pub fn read(path: &Path, fallback: Option<&Path>) -> Result<Universe, Error> {
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-            let unreadable = |error: std::io::Error| refused(path, format!("cannot be read: {error}"));
-            return from_csv(path, std::fs::File::open(path).map_err(unreadable)?);
+            return from_csv_file(path);
         }
-        let table = gapless_store::ForeignFile::open(path)?.texts("universe", &COLUMNS)?;
-        let listings = table.into_iter().map(|row| {
-            let [filters, badge, symbol, name, market, venue] = row;
-            Listing { filters, badge, symbol, name, market, venue }
-        });
-        checked(path, Universe { listings: listings.collect() })
+        let reason = match from_table(path)? {
+            Found::Universe(universe) => return Ok(universe),
+            Found::NoFile => "there is no such file",
+            Found::NoTable => "it has no table universe",
+        };
+        let csv = self::fallback(path, fallback);
+        if !csv.is_file() {
+            return Err(refused(path, format!("{reason}, nor is there {} in its place", csv.display())));
+        }
+        tracing::warn!(universe = %path.display(), reason, csv = %csv.display(), "symbols come from the CSV file instead");
+        from_csv_file(&csv)
     }
 
     /// The symbols that have every word of `search` somewhere, at most `limit`.
@@ -75,6 +81,7 @@ impl Universe {
     }
 }
 
+const TABLE: &str = "universe";
 const COLUMNS: [&str; 6] = ["filters", "badge", "symbol", "name", "market", "venue"];
 
 impl Listing {
@@ -82,6 +89,41 @@ impl Listing {
         let Listing { filters, badge, symbol, name, market, venue } = self;
         format!("{symbol} {name} {market} {venue} {badge} {filters}").to_lowercase()
     }
+}
+
+/// The CSV file in place of the DuckDB file in `path`.
+pub(crate) fn fallback(path: &Path, set: Option<&Path>) -> PathBuf {
+    set.map_or_else(|| path.with_extension("csv"), Path::to_path_buf)
+}
+
+/// What a DuckDB file turned out to hold.
+enum Found {
+    Universe(Universe),
+    NoFile,
+    NoTable,
+}
+
+fn from_table(path: &Path) -> Result<Found, Error> {
+    if !path.exists() {
+        return Ok(Found::NoFile);
+    }
+    let file = gapless_store::ForeignFile::open(path).map_err(|error| refused(path, error.to_string()))?;
+    if !file.has_table(TABLE)? {
+        return Ok(Found::NoTable);
+    }
+    let table = file.texts(TABLE, &COLUMNS).map_err(|error| {
+        refused(path, format!("{error}; the table {TABLE} needs the columns {}", COLUMNS.join(", ")))
+    })?;
+    let listings = table.into_iter().map(|row| {
+        let [filters, badge, symbol, name, market, venue] = row;
+        Listing { filters, badge, symbol, name, market, venue }
+    });
+    checked(path, Universe { listings: listings.collect() }).map(Found::Universe)
+}
+
+fn from_csv_file(path: &Path) -> Result<Universe, Error> {
+    let unreadable = |error: std::io::Error| refused(path, format!("cannot be read: {error}"));
+    from_csv(path, std::fs::File::open(path).map_err(unreadable)?)
 }
 
 fn from_csv(path: &Path, text: impl std::io::Read) -> Result<Universe, Error> {

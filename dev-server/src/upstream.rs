@@ -14,14 +14,13 @@ use crate::history::History;
 use crate::order::OrderError;
 use crate::recorder::Recorder;
 use crate::scenario::{MAX_STREAMS, Scenario, StreamSetup, TimedOrder};
-use crate::source::Source;
+use crate::source::{Recording, Source};
 use crate::stream::{Departure, Stream};
 use crate::view::{ReplyCounts, View};
 use connections::Connections;
 use feed::Heartbeats;
-use gapless_model::{Candle, Epoch, MonoTime, StreamKey, UnixMillis};
+use gapless_model::{Epoch, MonoTime, StreamKey, UnixMillis};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What the shell is to do, in order.
@@ -63,7 +62,7 @@ pub struct Upstream<P> {
     plan: FaultPlan,
     /// How streams are set up that are added by their symbols alone.
     setup: StreamSetup,
-    recordings: BTreeMap<StreamKey, Arc<[Candle]>>,
+    recordings: BTreeMap<StreamKey, Recording>,
     streams: BTreeMap<String, Stream>,
     epoch: Epoch,
     heartbeats: Heartbeats,
@@ -88,7 +87,7 @@ impl<P> Upstream<P> {
     /// [`OrderError`] when the scenario's streams cannot be set up.
     pub fn new(
         scenario: Scenario,
-        recordings: BTreeMap<StreamKey, Vec<Candle>>,
+        recordings: BTreeMap<StreamKey, Recording>,
         records: bool,
         now: MonoTime,
         wall: UnixMillis,
@@ -98,7 +97,7 @@ impl<P> Upstream<P> {
             began: now,
             plan: scenario.faults.clone(),
             setup: scenario.streams.first().cloned().unwrap_or_default(),
-            recordings: recordings.into_iter().map(|(key, candles)| (key, candles.into())).collect(),
+            recordings,
             streams: BTreeMap::new(),
             epoch: Epoch(u64::try_from(wall.0).unwrap_or(1).max(1)),
             heartbeats: Heartbeats::new(now),
@@ -216,7 +215,7 @@ impl<P> Upstream<P> {
         }
         let seed = self.scenario.seed;
         let source = match self.recordings.get(&key) {
-            Some(candles) => Source::recorded(candles.clone()),
+            Some(recording) => Source::recorded(recording.clone()),
             None => Source::generated(&key, seed, now.wall),
         };
         let history = History::new(key.clone(), self.scenario.keep_rows, self.epoch);

@@ -1,6 +1,8 @@
 //! What the server shows of itself: for the panel, the report and programs.
 
 use crate::faults::{LiveFaults, ReplyFaults};
+use crate::judge::Judge;
+use gapless_model::Seq;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -24,6 +26,16 @@ pub struct View {
     pub streams: Vec<StreamView>,
     /// What was asked and answered.
     pub replies: ReplyCounts,
+}
+
+impl View {
+    /// Whether peers can connect and a client is at the end of every stream.
+    pub fn is_reached_by(&self, client: &Judge) -> bool {
+        let is_at_end = |stream: &StreamView| {
+            stream.latest == 0 || client.last(&stream.topic).is_some_and(|(seq, _)| seq == Seq(stream.latest))
+        };
+        self.open && self.streams.iter().all(is_at_end)
+    }
 }
 
 /// One stream.

@@ -20,7 +20,8 @@ fn what_cannot_be_is_refused_by_its_key() {
         ("lossyy", refused(|config| config.scenario = "lossyy".into())),
         ("tick_ms = 9999999", refused(|config| config.tick_ms = 9_999_999)),
         ("a.b", refused(|config| config.symbols = vec!["a.b".into()])),
-        ("universe", refused(|config| config.universe = Some("absent.csv".into()))),
+        ("absent.duckdb", refused(|config| config.universe = Some("absent.duckdb".into()))),
+        ("universe_csv", refused(|config| config.universe_csv = Some("absent.csv".into()))),
         ("source.path", refused(|config| config.source.path = Some("absent.parquet".into()))),
         ("source.table", refused(|config| config.source.table = "bars".into())),
     ] {
@@ -52,8 +53,9 @@ fn a_file_of_candles_is_a_stream_named_after_it() {
     let path = dir.path().join("EURUSD_1m.csv");
     std::fs::write(&path, "ts,open,high,low,close,volume\n60000,1,2,0.5,1.5,7\n120000,1,2,0.5,1.5,8\n")
         .unwrap();
-    let source = SourceConfig { path: Some(path), table: String::new() };
+    let source = SourceConfig { path: Some(path), simulated: true, ..SourceConfig::default() };
     let recordings = Config { source, ..Config::default() }.recordings().unwrap();
-    let (key, candles) = recordings.first_key_value().unwrap();
-    assert_eq!((key.symbol(), key.interval(), candles.len()), ("EURUSD", "1m", 2));
+    let (key, recording) = recordings.first_key_value().unwrap();
+    assert_eq!((key.symbol(), key.interval(), recording.candles.len()), ("EURUSD", "1m", 2));
+    assert_eq!(recording.flags, gapless_model::Flags::SIMULATED);
 }

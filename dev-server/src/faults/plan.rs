@@ -27,7 +27,8 @@ pub struct LiveFaults {
     pub drop_percent: f64,
     /// Rows whose sequence is a multiple of this are withheld; 0: none.
     pub drop_every: u64,
-    /// Sent with flipped bytes instead of as they are.
+    /// Sent with flipped bytes instead of as they are. Some can no longer be read, the others decode to other values
+    /// or to another running digest, which only a client that compares it notices (version 2 only).
     pub corrupt_percent: f64,
     /// Sent with a schema version that nobody speaks.
     pub wrong_version_percent: f64,

@@ -26,5 +26,6 @@ scenarios!(
     "from-one",
     "trimmed",
     "hostile",
+    "corrupt-values",
     "version-1",
 );

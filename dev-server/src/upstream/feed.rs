@@ -5,12 +5,16 @@ use crate::faults::Fate;
 use crate::stream::{Departure, Stream};
 use gapless_model::{Batch, Digest, Epoch, MonoTime, Seq, StreamKey};
 use gapless_protocol::{HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot};
-use gapless_wire::{Envelope, Limits, Message, WatermarkBatch, decode, encode, encode_message, topic};
+use gapless_wire::{
+    Envelope, Limits, Message, WatermarkBatch, decode, decode_batch, encode, encode_message, topic,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often the watermarks of all streams go out together.
 const ALL_EVERY: Duration = Duration::from_millis(500);
+/// How often other bytes are tried to damage a value but not its message: nearly all bytes of a message are values.
+const TRIES: u32 = 100;
 /// A version that nobody speaks.
 const NOBODYS_VERSION: u32 = 9_999;
 
@@ -168,13 +172,19 @@ impl<P> Upstream<P> {
 /// What goes out for one batch.
 fn messages(topic: String, batch: Batch, fate: Fate) -> Vec<(String, Vec<u8>)> {
     let colliding = if fate == Fate::Collide { colliding(&batch) } else { Vec::new() };
+    // Only a running digest tells that a value is another one.
+    let is_proven = batch.digest != Digest::default();
     let message = Message::Batch(batch);
     let whole = || encode_message(&message, "");
     match fate {
         Fate::Withhold => Vec::new(),
         Fate::Deliver => vec![(topic, whole())],
         Fate::Duplicate => vec![(topic.clone(), whole()), (topic, whole())],
-        Fate::Corrupt(flips) => vec![(topic, corrupted(whole(), flips))],
+        Fate::Corrupt(flips) => {
+            let mut dice = fastrand::Rng::with_seed(flips);
+            let subtle = (is_proven && dice.bool()).then(|| with_other_values(&whole(), &mut dice)).flatten();
+            vec![(topic, subtle.unwrap_or_else(|| unreadable(whole(), &mut dice)))]
+        }
         Fate::WrongVersion => {
             let envelope =
                 Envelope { schema_version: NOBODYS_VERSION, correlation_id: String::new(), message };
@@ -198,16 +208,33 @@ fn colliding(batch: &Batch) -> Vec<(String, Vec<u8>)> {
         .to_vec()
 }
 
-/// Some of the bytes are others; the number decides which. As many as it takes for a reader that checks what it
-/// reads to notice: another price is as good as the right one.
-fn corrupted(mut bytes: Vec<u8>, flips: u64) -> Vec<u8> {
-    let mut dice = fastrand::Rng::with_seed(flips);
-    while decode(&bytes, &Limits::live()).is_ok() {
-        let at = dice.usize(..bytes.len().max(1));
-        match bytes.get_mut(at) {
-            Some(byte) => *byte ^= dice.u8(1..),
-            None => break,
-        }
+/// One byte is another, and the message decodes all the same: to the same rows with another value, or with another
+/// running digest.
+fn with_other_values(whole: &[u8], dice: &mut fastrand::Rng) -> Option<Vec<u8>> {
+    let batch = decode_batch(whole, &Limits::live()).ok()?;
+    (0..TRIES).find_map(|_| {
+        let mut bytes = whole.to_vec();
+        flip(&mut bytes, dice);
+        let other = decode_batch(&bytes, &Limits::live()).ok()?;
+        let is_in_place =
+            (&other.key, other.epoch, other.range()) == (&batch.key, batch.epoch, batch.range());
+        let is_stated = other.digest != Digest::default();
+        let differs = Digest::of(other.start, &other.rows) != Digest::of(batch.start, &batch.rows);
+        (is_in_place && is_stated && (differs || other.digest != batch.digest)).then_some(bytes)
+    })
+}
+
+/// As many bytes are others as it takes for a reader that checks what it reads to notice.
+fn unreadable(mut bytes: Vec<u8>, dice: &mut fastrand::Rng) -> Vec<u8> {
+    while !bytes.is_empty() && decode(&bytes, &Limits::live()).is_ok() {
+        flip(&mut bytes, dice);
     }
     bytes
+}
+
+fn flip(bytes: &mut [u8], dice: &mut fastrand::Rng) {
+    let at = dice.usize(..bytes.len().max(1));
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= dice.u8(1..);
+    }
 }

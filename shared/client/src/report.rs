@@ -191,7 +191,7 @@ impl Line {
 /// Joining late is no loss, and after an epoch change there was nothing to lose yet.
 fn is_loss(cause: GapCause) -> bool {
     match cause {
-        GapCause::Missed | GapCause::Tail | GapCause::Overflow => true,
+        GapCause::Missed | GapCause::Damaged | GapCause::Tail | GapCause::Overflow => true,
         GapCause::Join | GapCause::EpochChange => false,
     }
 }

@@ -3,7 +3,7 @@
 use crate::exchange::Question;
 use crate::logs::Logs;
 use gapless_model::{MonoTime, SeqRange};
-use gapless_protocol::{Begin, Chunk, Event, Failure, Input, LogStatus, Source};
+use gapless_protocol::{Begin, Chunk, Claim, Event, Failure, Input, LogStatus, Source};
 use gapless_transport::Frame;
 use gapless_wire::Message;
 use std::collections::VecDeque;
@@ -33,6 +33,9 @@ pub(crate) trait Dialect: Send + 'static {
     type Question: Clone + Send + std::fmt::Debug;
     /// What the application gets.
     type Event: Send;
+
+    /// What a payload says of the running digest, where live chunks are to be compared with it.
+    const CLAIM: Option<fn(&Self::Payload, SeqRange) -> Claim>;
 
     /// Called once, first.
     fn start(&mut self, now: MonoTime, steps: &mut Steps<Self>);

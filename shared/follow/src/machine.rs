@@ -8,7 +8,7 @@ use crate::dialect::{Dialect, Step, Steps};
 use crate::exchange::{Answer, Asked, Exchange, Question};
 use crate::logs::Logs;
 use gapless_model::MonoTime;
-use gapless_protocol::{Coordinator, Failure, Input, Output, RequestId, Settings};
+use gapless_protocol::{Begin, Coordinator, Failure, Input, Output, RequestId, Settings};
 use gapless_transport::{Frame, Reach};
 use std::collections::VecDeque;
 
@@ -189,8 +189,7 @@ impl<D: Dialect> Machine<D> {
     fn step(&mut self, step: Step<D>) {
         match step {
             Step::Open { log, begin, status } => {
-                let coordinator =
-                    Coordinator::new(self.settings.clone(), begin, self.seeds.u64(..), self.now);
+                let coordinator = self.coordinator(begin);
                 self.logs.open(log, coordinator);
                 if let Some(is_up) = self.link {
                     self.logs.input(log, link_input(is_up), self.now);
@@ -209,6 +208,14 @@ impl<D: Dialect> Machine<D> {
             Step::Ask(question) => self.ask(question),
             Step::Tell(event) => self.outputs.push_back(Doing::Tell(event)),
             Step::Subscribe(topic) => self.outputs.push_back(Doing::Subscribe(topic)),
+        }
+    }
+
+    fn coordinator(&mut self, begin: Begin) -> Coordinator<D::Payload> {
+        let new = Coordinator::new(self.settings.clone(), begin, self.seeds.u64(..), self.now);
+        match D::CLAIM {
+            Some(claim) => new.comparing(claim),
+            None => new,
         }
     }
 

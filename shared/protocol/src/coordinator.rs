@@ -24,7 +24,7 @@ use crate::liveness::Liveness;
 use crate::open_gaps::OpenGaps;
 use crate::replay_scheduler::ReplayScheduler;
 use crate::request_slot::RequestSlot;
-use crate::{Begin, Counts, Event, Gap, GapCause, Health, Input, Output, Settings};
+use crate::{Begin, Claim, Counts, Event, Gap, GapCause, Health, Input, Output, Settings};
 use gapless_model::{Epoch, MonoTime, Seq, SeqRange};
 use std::collections::VecDeque;
 
@@ -146,6 +146,13 @@ impl<T> Coordinator<T> {
         };
         new.end_mutation();
         new
+    }
+
+    /// From now on rows that came live are compared with those that were handed over, and count as not received when
+    /// they do not continue them. `claim` tells what a payload says of the rows in a range.
+    pub fn comparing(mut self, claim: fn(&T, SeqRange) -> Claim) -> Self {
+        self.tracker.compare(claim);
+        self
     }
 
     /// Something happened outside.

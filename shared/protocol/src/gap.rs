@@ -26,6 +26,8 @@ pub enum GapCause {
     Missed,
     /// A heartbeat or status told of rows that the live feed did not bring.
     Tail,
+    /// A live chunk came whose rows do not continue what was handed over, by their running digest.
+    Damaged,
     /// The follower's own buffer was full and forgot rows.
     Overflow,
     /// The epoch changed; what follows the shared history is read again.
@@ -39,6 +41,7 @@ impl GapCause {
             GapCause::Join => "join",
             GapCause::Missed => "missed",
             GapCause::Tail => "tail",
+            GapCause::Damaged => "damaged",
             GapCause::Overflow => "overflow",
             GapCause::EpochChange => "epoch_change",
         }
@@ -100,6 +103,8 @@ pub struct Counts {
     pub rows_overflowed: u64,
     /// Chunks of an epoch that is over.
     pub chunks_stale: u64,
+    /// Live chunks that were refused because their rows do not continue what was handed over.
+    pub chunks_damaged: u64,
     /// Requests that came to nothing, for whatever reason.
     pub requests_failed: u64,
 }

@@ -8,10 +8,13 @@
 //! it forgets its *oldest* rows: the replay that closes the gap arrives there first anyway and just goes
 //! on, while the newest rows are those that the replay side may not have yet. Refusing the newest was
 //! rejected for that reason.
+//!
+//! Rows that came live are compared with what was handed over before they are: see [`Claim`]. Replayed ones were
+//! compared with the digest of their answer already, and are what damage is healed with, so they always count.
 
 use crate::epochs::{EpochView, Standing};
-use crate::{Chunk, Settings, Source};
-use gapless_model::{Epoch, Seq, SeqRange};
+use crate::{Chunk, Claim, Settings, Source};
+use gapless_model::{Digest, Epoch, Seq, SeqRange};
 use gapless_planted::{Bug, on};
 use std::collections::BTreeMap;
 
@@ -29,6 +32,9 @@ pub(crate) enum Admit<T> {
     StaleEpoch,
     /// It belongs to a history that is not known yet.
     NewerEpoch,
+    /// It is next, but does not continue what was handed over: it counts as not received. `hole` is what is missing
+    /// that was not known before.
+    Damaged { hole: SeqRange },
 }
 
 /// Rows that a full buffer dropped.
@@ -51,6 +57,12 @@ pub(crate) struct GapTracker<T> {
     kept_bytes: usize,
     max_rows: u64,
     max_bytes: usize,
+    /// What a payload says of the running digest, if payloads do.
+    claim: Option<fn(&T, SeqRange) -> Claim>,
+    /// The running digest up to `applied`, where it is known.
+    running: Option<Digest>,
+    /// Rows that were kept and do not continue what was handed over.
+    damaged: Vec<SeqRange>,
 }
 
 #[derive(Debug)]
@@ -73,7 +85,15 @@ impl<T> GapTracker<T> {
             kept_bytes: 0,
             max_rows: settings.max_buffer_rows,
             max_bytes: settings.max_buffer_bytes,
+            claim: None,
+            running: of_nothing(applied),
+            damaged: Vec::new(),
         }
+    }
+
+    /// From now on what came live must continue what was handed over.
+    pub(crate) fn compare(&mut self, claim: fn(&T, SeqRange) -> Claim) {
+        self.claim = Some(claim);
     }
 
     /// Takes a chunk in. When it is in order, `applied` has moved to its end.
@@ -97,8 +117,10 @@ impl<T> GapTracker<T> {
         self.seen = self.seen.max(usable.last());
         let kept = Kept { chunk, usable, source };
         if usable.start() <= self.expected() {
-            let (chunk, wanted, _) = self.apply(kept);
-            return Admit::InOrder { chunk, wanted };
+            return match self.apply(kept) {
+                Some((chunk, wanted, _)) => Admit::InOrder { chunk, wanted },
+                None => Admit::Damaged { hole: SeqRange::new(hole.start(), usable.end()) },
+            };
         }
         self.keep(kept);
         Admit::Ahead { hole, forgotten: self.forget_too_much() }
@@ -111,10 +133,20 @@ impl<T> GapTracker<T> {
             let kept = entry.remove();
             self.kept_rows -= kept.usable.len();
             self.kept_bytes -= kept.chunk.bytes;
-            if kept.usable.end() > self.expected() {
-                return Some(self.apply(kept));
+            let usable = kept.usable;
+            if usable.end() <= self.expected() {
+                continue;
+            }
+            match self.apply(kept) {
+                Some(next) => return Some(next),
+                None => self.damaged.push(usable),
             }
         }
+    }
+
+    /// Rows that were kept, turned out not to continue what was handed over, and are missing again.
+    pub(crate) fn take_damaged(&mut self) -> Vec<SeqRange> {
+        std::mem::take(&mut self.damaged)
     }
 
     /// Rows up to `latest` exist. Returns what is missing that was not known before.
@@ -126,7 +158,10 @@ impl<T> GapTracker<T> {
 
     /// Gives up everything before `expected`; nothing happens when that was handed over.
     pub(crate) fn skip_to(&mut self, expected: Seq) {
-        self.applied = self.applied.max(expected.previous());
+        if expected > self.expected() {
+            self.applied = expected.previous();
+            self.running = None;
+        }
         self.seen = self.seen.max(self.applied);
     }
 
@@ -140,6 +175,7 @@ impl<T> GapTracker<T> {
     pub(crate) fn turn(&mut self, view: EpochView, applied: Seq) {
         self.view = view;
         self.applied = applied;
+        self.running = of_nothing(applied);
         self.seen = applied;
         self.kept.clear();
         (self.kept_rows, self.kept_bytes) = (0, 0);
@@ -191,15 +227,23 @@ impl<T> GapTracker<T> {
         }
     }
 
-    /// The one place where `applied` moves on with rows.
-    fn apply(&mut self, kept: Kept<T>) -> (Chunk<T>, SeqRange, Source) {
+    /// The one place where `applied` moves on with rows. `None`: they do not continue what was handed over.
+    fn apply(&mut self, kept: Kept<T>) -> Option<(Chunk<T>, SeqRange, Source)> {
         let wanted = kept.usable.intersect(SeqRange::new(self.expected(), Seq(u64::MAX)));
         assert_eq!(wanted.start(), self.expected(), "rows are handed over in order");
+        if let Some(claim) = self.claim {
+            let claim = claim(&kept.chunk.payload, wanted);
+            let running = claim.before.or(self.running);
+            if kept.source == Source::Live && self.running.is_some_and(|known| running != Some(known)) {
+                return None;
+            }
+            self.running = running.map(|before| before + claim.rows);
+        }
         self.applied = wanted.last();
         if on(Bug::PageBorderSkipped) && kept.source == Source::Replay && wanted.len() > 1 {
             self.skip_to(wanted.end().next());
         }
-        (Chunk { epoch: self.view.epoch(), ..kept.chunk }, wanted, kept.source)
+        Some((Chunk { epoch: self.view.epoch(), ..kept.chunk }, wanted, kept.source))
     }
 
     fn is_kept(&self, range: SeqRange) -> bool {
@@ -230,6 +274,11 @@ impl<T> GapTracker<T> {
         }
         forgotten
     }
+}
+
+/// The digest of no rows, for one who has none.
+fn of_nothing(applied: Seq) -> Option<Digest> {
+    (applied == Seq::NONE).then(Digest::default)
 }
 
 #[cfg(test)]

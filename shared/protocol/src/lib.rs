@@ -69,7 +69,7 @@ pub use coordinator::Coordinator;
 pub use gap::{Counts, Gap, GapCause, Health};
 pub use heartbeat::{HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot};
 pub use input::{Failure, Input};
-pub use log::{Begin, Chunk, LogStatus, RequestId};
+pub use log::{Begin, Chunk, Claim, LogStatus, RequestId};
 pub use output::{Event, Output, Source, TruncateReason};
 pub use request_budget::RequestBudget;
 pub use sequencer::{

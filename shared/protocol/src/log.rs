@@ -1,6 +1,6 @@
 //! What is followed: pieces of a log, where to begin in it, and how far its server says it is.
 
-use gapless_model::{Epoch, EpochStart, Seq, SeqRange};
+use gapless_model::{Digest, Epoch, EpochStart, Seq, SeqRange};
 
 /// Consecutive rows (or records) as they arrived together: one batch of a stream, one journal record.
 ///
@@ -16,6 +16,16 @@ pub struct Chunk<T> {
     pub bytes: usize,
     /// The rows themselves.
     pub payload: T,
+}
+
+/// What a payload says of the running digest of its log, about the rows of a range that lies in it. A follower that is
+/// told compares it with what was handed over: rows that decode but are not those that were sent do not continue it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The running digest before the range; `None` when the payload states none.
+    pub before: Option<Digest>,
+    /// The digest of the rows in the range.
+    pub rows: Digest,
 }
 
 /// Where a follower begins.

@@ -45,7 +45,8 @@ impl OpenGaps {
             return None;
         }
         let gap = Gap { epoch, range, cause, detected: now, healed: None };
-        self.gaps.push_back(gap);
+        let place = self.gaps.partition_point(|other| other.range.start() < range.start());
+        self.gaps.insert(place, gap);
         Some(gap)
     }
 

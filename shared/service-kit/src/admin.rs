@@ -2,8 +2,7 @@
 //!
 //! It runs on one thread with its own small runtime, so that a service that is busy or stuck still
 //! answers, and so that services without HTTP of their own need no async code.
-use std::net::{SocketAddr, TcpListener};
-use std::thread::JoinHandle;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -11,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
-use tokio::sync::oneshot;
 
+use crate::http_thread::HttpThread;
 use crate::shutdown::Shutdown;
 use crate::{action, health, metrics};
 
@@ -31,11 +30,7 @@ pub struct AdminError {
 
 /// A running endpoint. Dropping it closes it.
 #[derive(Debug)]
-pub struct Admin {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Admin(HttpThread);
 
 #[derive(Clone)]
 struct Shown {
@@ -57,49 +52,15 @@ impl Admin {
         version: &'static str,
         shutdown: Shutdown,
     ) -> Result<Admin, AdminError> {
-        let fail = |source| AdminError { address: address.to_owned(), source };
-        let listener = TcpListener::bind(address).map_err(fail)?;
-        listener.set_nonblocking(true).map_err(fail)?;
-        let bound = listener.local_addr().map_err(fail)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
-        let (stop, stopped) = oneshot::channel();
-        let app = router(Shown { service, version, shutdown });
-        let thread = std::thread::Builder::new()
-            .name("admin".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        ended = serve(listener, app) => {
-                            if let Err(error) = ended {
-                                tracing::error!(%error, "the admin endpoint ended");
-                            }
-                        }
-                        _ = stopped => {}
-                    }
-                });
-                runtime.shutdown_background();
-            })
-            .map_err(fail)?;
-        Ok(Admin { address: bound, stop: Some(stop), thread: Some(thread) })
+        let router = move || router(Shown { service, version, shutdown });
+        let started = HttpThread::start("admin", address, router);
+        started.map(Admin).map_err(|source| AdminError { address: address.to_owned(), source })
     }
 
     /// The address really bound.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
-}
-
-impl Drop for Admin {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(listener: TcpListener, app: Router) -> std::io::Result<()> {
-    axum::serve(tokio::net::TcpListener::from_std(listener)?, app).await
 }
 
 fn router(shown: Shown) -> Router {

@@ -46,6 +46,7 @@ mod admin;
 mod args;
 pub mod config;
 pub mod health;
+mod http_thread;
 mod logs;
 mod main_with;
 pub mod metrics;
@@ -60,6 +61,7 @@ pub use args::{Arguments, CommonArgs, overrides};
 pub use config::{
     Common, ConfigError, Invalid, Loaded, Validate, is_configured, load, load_with_common, to_toml,
 };
+pub use http_thread::HttpThread;
 pub use logs::{LogError, LogFormat, init_logs};
 pub use main_with::{Kit, Service, main_with};
 pub use ready_file::{ReadyFile, write_ready_file};

@@ -8,8 +8,17 @@ use gapless_model::{Candle, UnixMillis};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Rows of one symbol; `None` in a table without symbols.
-type CandlesBySymbol = BTreeMap<Option<String>, Vec<Candle>>;
+/// By symbol; `None` in a table without symbols.
+type CandlesBySymbol = BTreeMap<Option<String>, ForeignCandles>;
+
+/// The rows of one symbol.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ForeignCandles {
+    /// In the order of time.
+    pub rows: Vec<Candle>,
+    /// Whether the table says of any of them that it was generated rather than measured.
+    pub simulated: bool,
+}
 
 /// A DuckDB file that belongs to somebody else. While it is open, its owner cannot open it.
 pub struct ForeignFile {
@@ -35,6 +44,15 @@ impl ForeignFile {
         Ok(ForeignFile { connection, path: path.to_path_buf() })
     }
 
+    /// Whether there is a table or a view of that name.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when the file cannot be read.
+    pub fn has_table(&self, table: &str) -> Result<bool, StoreError> {
+        let names = self.rows("SELECT table_name FROM information_schema.tables", |row| row.get(0))?;
+        Ok(names.iter().any(|name: &String| name.eq_ignore_ascii_case(table)))
+    }
+
     /// All rows of `columns` in `table`, as texts, in the order of the file; a missing value is an empty text.
     ///
     /// # Errors
@@ -57,7 +75,8 @@ impl ForeignFile {
     }
 
     /// Candles by their symbol, each in the order of time: columns `ts` (a time stamp, or Unix milliseconds) or
-    /// `ts_ms`, `open`, `high`, `low`, `close`, `volume`, and `symbol` when the table has several.
+    /// `ts_ms`, `open`, `high`, `low`, `close`, `volume`, `symbol` when the table has several, and `simulated` when
+    /// it tells generated rows from measured ones.
     ///
     /// # Errors
     /// [`StoreError::Database`] when there is no such table, it lacks a column, has more than `limit` rows, or a
@@ -66,30 +85,34 @@ impl ForeignFile {
         let columns = self.columns(table)?;
         let has = |name: &str| columns.iter().any(|(column, _)| column == name);
         let symbol = if has("symbol") { "CAST(symbol AS VARCHAR)" } else { "CAST(NULL AS VARCHAR)" };
+        let simulated =
+            if has("simulated") { "coalesce(CAST(simulated AS BOOLEAN), false)" } else { "false" };
         let time = self.time(table, &columns)?;
         let sql = format!(
-            "SELECT {symbol}, {time}, CAST(open AS DOUBLE), CAST(high AS DOUBLE), CAST(low AS DOUBLE), \
+            "SELECT {symbol}, {time}, {simulated}, CAST(open AS DOUBLE), CAST(high AS DOUBLE), CAST(low AS DOUBLE), \
              CAST(close AS DOUBLE), CAST(volume AS DOUBLE) FROM {} ORDER BY 1, 2 LIMIT {}",
             quoted(table),
             limit.saturating_add(1)
         );
         let read = |row: &Row<'_>| {
             let [open, high, low, close, volume] =
-                [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?];
+                [row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?];
             let candle = Candle { ts: UnixMillis(row.get(1)?), open, high, low, close, volume };
-            Ok((row.get::<_, Option<String>>(0)?, candle))
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, bool>(2)?, candle))
         };
         let rows = self.rows(&sql, read)?;
         if rows.len() > limit {
             return Err(self.refused(table, format!("has more than {limit} rows")));
         }
         let mut by_symbol = CandlesBySymbol::new();
-        for (at, (symbol, candle)) in rows.into_iter().enumerate() {
+        for (at, (symbol, simulated, candle)) in rows.into_iter().enumerate() {
             let whole = gapless_model::Rows::Candles(vec![candle]);
             whole
                 .validate()
                 .map_err(|error| self.refused(table, format!("row {at} in the order of time: {error}")))?;
-            by_symbol.entry(symbol).or_default().push(candle);
+            let of_symbol = by_symbol.entry(symbol).or_default();
+            of_symbol.rows.push(candle);
+            of_symbol.simulated |= simulated;
         }
         Ok(by_symbol)
     }

@@ -57,4 +57,4 @@ pub use archive::{
 pub use database::Options;
 pub use error::StoreError;
 pub use export::ExportFormat;
-pub use foreign::ForeignFile;
+pub use foreign::{ForeignCandles, ForeignFile};

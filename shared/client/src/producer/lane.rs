@@ -102,6 +102,12 @@ impl<T> Lane<T> {
         }
     }
 
+    /// The batch with this number goes out. Returns whether it did before.
+    pub(super) fn goes_out(&mut self, number: u64) -> bool {
+        let item = self.queue.iter_mut().take(self.in_flight).find(|item| item.number == number);
+        item.is_some_and(|item| std::mem::replace(&mut item.sent, true))
+    }
+
     /// Everything is to be sent again, not before `not_before`.
     pub(super) fn go_back(&mut self, not_before: MonoTime) {
         self.round += 1;

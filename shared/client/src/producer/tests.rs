@@ -175,6 +175,7 @@ fn goes_back_to_the_first_unacknowledged_batch_after_busy_and_keeps_its_numbers(
     assert_eq!(sent, [1, 1, 2, 3], "what was not polled before the refusal goes out once");
     let counts = window.counts();
     assert_eq!((counts.nacked, counts.no_space, counts.refused), (1, 0, 0));
+    assert_eq!(counts.resent, 1, "the other two went out once");
 }
 
 #[test]

@@ -78,7 +78,14 @@ impl<T> Window<T> {
 
     /// The next thing to do.
     pub(crate) fn poll_output(&mut self) -> Option<Output<T>> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        if let Output::Send { correlation, batch } = &output
+            && let Some((at, ..)) = locate(correlation)
+            && let Some(lane) = self.lanes.get_mut(at)
+        {
+            self.counts.resent += u64::from(lane.goes_out(batch.producer_sequence));
+        }
+        Some(output)
     }
 
     /// When to call [`Window::handle_timeout`] at the latest.
@@ -227,7 +234,7 @@ impl<T> Window<T> {
         let lane = &mut self.lanes[at];
         let room = self.settings.in_flight_per_stream.saturating_sub(lane.in_flight);
         let mut sent = 0;
-        for item in lane.queue.iter_mut().skip(lane.in_flight).take(room) {
+        for item in lane.queue.iter().skip(lane.in_flight).take(room) {
             let batch = IngestBatch {
                 producer_id: self.settings.producer_id.clone(),
                 producer_sequence: item.number,
@@ -237,8 +244,6 @@ impl<T> Window<T> {
             };
             self.outputs
                 .push_back(Output::Send { correlation: correlation(at, lane.round, item.number), batch });
-            self.counts.resent += u64::from(item.sent);
-            item.sent = true;
             sent += 1;
         }
         lane.in_flight += sent;

@@ -8,7 +8,7 @@ use crate::exchange::{Asked, Question};
 use crate::logs::Logs;
 use crate::refusal::failure;
 use gapless_model::{Batch, Epoch, MonoTime, Position, Seq, SeqRange};
-use gapless_protocol::{Begin, Chunk, Event, Failure, Input, LogStatus, RequestId, Source};
+use gapless_protocol::{Begin, Chunk, Claim, Event, Failure, Input, LogStatus, RequestId, Source};
 use gapless_transport::Frame;
 use gapless_wire::{
     JournalReadRequest, JournalRecord, JournalStatusRequest, JournalStatusResponse, Limits, Message, decode,
@@ -204,6 +204,8 @@ impl Dialect for JournalDialect {
     type Payload = Payload;
     type Question = Wish;
     type Event = JournalEvent;
+    /// Records have checksums of their own.
+    const CLAIM: Option<fn(&Payload, SeqRange) -> Claim> = None;
 
     fn start(&mut self, now: MonoTime, steps: &mut Steps<Self>) {
         self.next_tick = now;

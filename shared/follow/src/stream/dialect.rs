@@ -13,7 +13,9 @@ use crate::refusal::failure;
 use gapless_model::{
     Batch, Digest, Epoch, Kind, MonoTime, Seq, SeqRange, StreamKey, StreamStatus, UnixNanos, Watermark,
 };
-use gapless_protocol::{Begin, Chunk, Continuity, Event, Failure, Input, LogStatus, RequestId, Source};
+use gapless_protocol::{
+    Begin, Chunk, Claim, Continuity, Event, Failure, Input, LogStatus, RequestId, Source,
+};
 use gapless_transport::Frame;
 use gapless_wire::{
     ErrorCode, ErrorResponse, Limits, ListStreamsResponse, Message, decode, decode_batch, topic,
@@ -259,6 +261,7 @@ impl Dialect for StreamDialect {
     type Payload = Batch;
     type Question = Wish;
     type Event = StreamEvent;
+    const CLAIM: Option<fn(&Batch, SeqRange) -> Claim> = Some(reply::claim);
 
     fn start(&mut self, now: MonoTime, steps: &mut Steps<Self>) {
         self.next_tick = now;

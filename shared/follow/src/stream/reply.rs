@@ -1,12 +1,28 @@
 //! Ranges of rows, checked against their digest before a coordinator hears of them.
 
 use gapless_model::{Batch, Digest, Epoch, Flags, Rows, Seq, SeqRange, StreamKey, StreamStatus};
-use gapless_protocol::{Chunk, Failure, Input, LogStatus, RequestId};
+use gapless_protocol::{Chunk, Claim, Failure, Input, LogStatus, RequestId};
 use gapless_wire::{BackfillCandlesResponse, BackfillResponse, Limits, decode_batch};
 
 /// A batch as a chunk.
 pub(crate) fn chunk(batch: Batch) -> Chunk<Batch> {
     Chunk { epoch: batch.epoch, range: batch.range(), bytes: batch.rows.approx_bytes(), payload: batch }
+}
+
+/// What a batch says of the running digest, about the rows of `wanted`.
+pub(crate) fn claim(batch: &Batch, wanted: SeqRange) -> Claim {
+    let own = batch.range();
+    let digest = |range: SeqRange| match range == own {
+        true => Digest::of(own.start(), &batch.rows),
+        false => Digest::of(range.start(), &batch.clone().cut(range).rows),
+    };
+    let rows = digest(wanted);
+    let to_end = match wanted.end() == own.end() {
+        true => rows,
+        false => digest(SeqRange::new(wanted.start(), own.end())),
+    };
+    let stated = batch.digest != Digest::default();
+    Claim { before: stated.then(|| batch.digest - to_end), rows }
 }
 
 pub(crate) fn log_status(status: StreamStatus) -> LogStatus {

@@ -64,20 +64,7 @@ impl FakeStreams {
     pub(super) fn new() -> FakeStreams {
         let context = Context::new();
         let live = Publisher::bind(&context, ANY, PublisherSettings::default()).unwrap();
-        let world = World {
-            latest: BTreeMap::new(),
-            epochs: vec![EpochStart { epoch: EPOCH, first_sequence: Seq(1) }],
-            earliest: 1,
-            version1: None,
-            silent: false,
-            troubles: VecDeque::new(),
-            page: 10_000,
-            pause: Duration::ZERO,
-            heard: Vec::new(),
-            active: 0,
-            most_active: 0,
-        };
-        let world = Arc::new(Mutex::new(world));
+        let world = Arc::new(Mutex::new(World::default()));
         let server = serve(&context, &ANY.parse().unwrap(), &world).unwrap();
         let replay = server.0.endpoint().clone();
         FakeStreams { context, live, world, server: Some(server), replay }
@@ -171,7 +158,7 @@ fn serve(
                 let pause = world.lock().unwrap().begin();
                 // The fake's own slowness; nothing waits for it with a sleep of its own.
                 std::thread::park_timeout(pause);
-                let reply = world.lock().unwrap().answer(&envelope.message, &envelope.correlation_id);
+                let reply = world.lock().unwrap().end(&envelope.message, &envelope.correlation_id);
                 if let Some(reply) = reply {
                     replier.send(request.peer, reply);
                 }
@@ -180,6 +167,24 @@ fn serve(
     };
     let workers = (0..4).map(|_| worker()).collect();
     Ok((server, workers))
+}
+
+impl Default for World {
+    fn default() -> World {
+        World {
+            latest: BTreeMap::new(),
+            epochs: vec![EpochStart { epoch: EPOCH, first_sequence: Seq(1) }],
+            earliest: 1,
+            version1: None,
+            silent: false,
+            troubles: VecDeque::new(),
+            page: 10_000,
+            pause: Duration::ZERO,
+            heard: Vec::new(),
+            active: 0,
+            most_active: 0,
+        }
+    }
 }
 
 impl World {
@@ -191,6 +196,11 @@ impl World {
         self.active += 1;
         self.most_active = self.most_active.max(self.active);
         self.pause
+    }
+
+    fn end(&mut self, message: &Message, correlation_id: &str) -> Option<Vec<u8>> {
+        self.active -= 1;
+        self.answer(message, correlation_id)
     }
 
     fn watermark(&self, key: &StreamKey) -> Watermark {
@@ -215,8 +225,7 @@ impl World {
         }
     }
 
-    fn answer(&mut self, message: &Message, correlation_id: &str) -> Option<Vec<u8>> {
-        self.active -= 1;
+    pub(super) fn answer(&mut self, message: &Message, correlation_id: &str) -> Option<Vec<u8>> {
         let reply = match (message, self.version1) {
             (Message::GetCursorRequest(key), _) => {
                 self.heard.push("cursor");

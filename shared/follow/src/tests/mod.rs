@@ -1,3 +1,4 @@
+mod damaged;
 mod fake_journal;
 mod fake_streams;
 mod journal;

@@ -118,6 +118,12 @@ impl<T> Coordinator<T> {
             Admit::Duplicate => {
                 self.counts.rows_duplicate += range.len();
             }
+            Admit::Damaged { hole } => {
+                self.counts.chunks_damaged += 1;
+                if self.phase == Phase::Following {
+                    self.open_gap(hole, GapCause::Damaged);
+                }
+            }
             Admit::StaleEpoch | Admit::NewerEpoch => self.counts.chunks_stale += 1,
         }
     }
@@ -125,6 +131,11 @@ impl<T> Coordinator<T> {
     pub(super) fn deliver_kept(&mut self) {
         while let Some((chunk, wanted, source)) = self.tracker.next_kept() {
             self.deliver(chunk, wanted, source);
+        }
+        for range in self.tracker.take_damaged() {
+            self.counts.chunks_damaged += 1;
+            let begin = range.start().max(self.tracker.expected());
+            self.open_gap(SeqRange::new(begin, range.end()), GapCause::Damaged);
         }
     }
 

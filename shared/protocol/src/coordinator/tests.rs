@@ -1,4 +1,5 @@
 mod app;
+mod damage;
 mod epochs;
 mod history;
 mod hostile;

@@ -103,7 +103,7 @@ proptest! {
                     prop_assert!(tracker.missing().contains(forgotten.span.start()));
                 }
                 Admit::Ahead { .. } | Admit::Duplicate => {}
-                Admit::StaleEpoch | Admit::NewerEpoch => prop_assert!(false),
+                Admit::StaleEpoch | Admit::NewerEpoch | Admit::Damaged { .. } => prop_assert!(false),
             }
             while let Some((_, wanted, _)) = tracker.next_kept() {
                 prop_assert_eq!(wanted.start(), Seq(next));

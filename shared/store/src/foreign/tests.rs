@@ -31,11 +31,31 @@ fn candles_come_by_symbol_in_the_order_of_time_whatever_type_their_time_has() {
         ));
         let candles = ForeignFile::open(&path).unwrap().candles("bars", 10).unwrap();
         let times = |symbol: &str| {
-            let rows = &candles[&Some(symbol.to_owned())];
+            let rows = &candles[&Some(symbol.to_owned())].rows;
             rows.iter().map(|candle| (candle.ts.0, candle.volume)).collect::<Vec<_>>()
         };
         assert_eq!((times("X"), times("Y")), (vec![(1000, 6.0), (2000, 7.0)], vec![(1000, 0.0)]), "{kind}");
     }
+}
+
+#[test]
+fn rows_that_were_generated_are_told_from_measured_ones_by_symbol() {
+    let (_dir, path) = file(
+        "CREATE TABLE bars (ts BIGINT, symbol VARCHAR, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, \
+         volume DOUBLE, simulated BOOLEAN); INSERT INTO bars VALUES (1000, 'X', 1, 1, 1, 1, 1, NULL), \
+         (1000, 'Y', 1, 1, 1, 1, 1, false), (2000, 'Y', 1, 1, 1, 1, 1, true)",
+    );
+    let candles = ForeignFile::open(&path).unwrap().candles("bars", 10).unwrap();
+    let simulated: Vec<bool> = candles.values().map(|symbol| symbol.simulated).collect();
+    assert_eq!(simulated, [false, true]);
+}
+
+#[test]
+fn a_table_or_a_view_is_there_or_not() {
+    let (_dir, path) = file("CREATE TABLE symbols (a INTEGER); CREATE VIEW other AS SELECT a FROM symbols");
+    let file = ForeignFile::open(&path).unwrap();
+    let there = ["symbols", "Other", "universe"].map(|name| file.has_table(name).unwrap());
+    assert_eq!(there, [true, true, false]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn run(config: &Config) -> Result<Verdict> {
     order(Command::Heal)?;
     let healed = Instant::now();
     let mut view = server.view()?;
-    while !follower.has_all(&view) && healed.elapsed() < BOUND {
+    while !view.is_reached_by(&follower.judge) && healed.elapsed() < BOUND {
         follower.follow(LOOK_EVERY)?;
         view = server.view()?;
     }
@@ -35,7 +35,7 @@ pub(super) fn run(config: &Config) -> Result<Verdict> {
     follower.follow(LOOK_EVERY)?;
     let findings = follower.judge.judge(&server.recorder()?, &trimmed(&view));
     let mut verdict = Verdict::of(&config.scenario, findings, Some(&scenario.expect), true);
-    if !follower.has_all(&view) {
+    if !view.is_reached_by(&follower.judge) {
         verdict = verdict.late(took);
     }
     verdict.gapless_after_s = Some(took.as_secs_f64());
@@ -109,15 +109,6 @@ impl Follower {
             | Event::Health { .. }
             | Event::CaughtUp { .. } => {}
         }
-    }
-
-    /// Whether it is at the end of every stream.
-    fn has_all(&self, view: &View) -> bool {
-        view.open
-            && view.streams.iter().all(|stream| {
-                stream.latest == 0
-                    || self.judge.last(&stream.topic).is_some_and(|(seq, _)| seq == Seq(stream.latest))
-            })
     }
 }
 
