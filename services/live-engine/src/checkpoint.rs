@@ -1,7 +1,7 @@
 //! The engine's whole state after one record, in parts, and back.
 //!
 //! [`Frozen`] is a state that stays as it is while the engine goes on. Freezing shares what each stream
-//! holds instead of copying it; the first change of a stream afterwards copies that stream. So it takes a
+//! holds, its bars and its lane included, instead of copying it; the first change of any of them copies it. So it takes a
 //! moment whatever the windows hold, and each part is encoded when it is asked for, between two records.
 //! Encoding everything at once was rejected: with many streams the live feed would stand still for it.
 //!
@@ -10,11 +10,12 @@
 
 mod restore;
 
+use crate::derive::Target;
 use crate::engine::Engine;
-use crate::outbox::FrozenLane;
+use crate::outbox::{FrozenLane, Lane, Pending};
 use crate::state::StreamState;
 use gapless_model::{Epoch, Position, Seq, Watermark};
-use gapless_wire::{Bytes, CheckpointPart, CheckpointStream, CheckpointTarget, Message, encode_message};
+use gapless_wire::{Bytes, CheckpointPart, CheckpointStream, Message, encode_message};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ pub struct Frozen {
 struct FrozenStream {
     state: Arc<StreamState>,
     is_cut: bool,
-    targets: Vec<CheckpointTarget>,
+    targets: Arc<[Target]>,
 }
 
 /// What is in one part.
@@ -65,12 +66,12 @@ impl Engine {
         let shared = self.state.share();
         let streams = self.state.iter().zip(shared).map(|((stream, entry), state)| FrozenStream {
             is_cut: self.state.is_cut(entry),
-            targets: self.deriver.freeze(stream),
+            targets: self.deriver.share(stream),
             state,
         });
         let streams: Vec<FrozenStream> = streams.collect();
-        let mut lanes = Vec::new();
-        self.outbox.freeze().for_each(|lane| cut(lane, &mut lanes));
+        let mut lanes = Vec::with_capacity(self.outbox.lanes());
+        self.outbox.telling().for_each(|lane| cut(lane, &mut lanes));
         let parts = plan(&streams, &lanes);
         Some(Frozen { epoch: self.state.epoch(), position: self.state.position(), streams, lanes, parts })
     }
@@ -129,26 +130,23 @@ impl Frozen {
             flags: state.flags,
             is_cut: stream.is_cut,
             window: window.map(|batch| encode_message(&Message::Batch(batch), "")).unwrap_or_default(),
-            targets: stream.targets.clone(),
+            targets: stream.targets.iter().map(Target::to_message).collect(),
         }
     }
 }
 
 /// Cuts a long lane into pieces that fit a part each.
-fn cut(lane: FrozenLane, pieces: &mut Vec<FrozenLane>) {
-    let FrozenLane { key, seen, pending } = lane;
-    let (mut piece, mut bytes) = (Vec::new(), 0);
-    for closed in pending {
-        let more = closed.candles.len() * PENDING_CANDLE_BYTES;
-        if bytes + more > PART_BYTES && !piece.is_empty() {
-            let pending = std::mem::take(&mut piece);
-            pieces.push(FrozenLane { key: Arc::clone(&key), seen, pending });
-            bytes = 0;
+fn cut(lane: &Arc<Lane>, pieces: &mut Vec<FrozenLane>) {
+    let (mut begin, mut bytes) = (0, 0);
+    for (at, pending) in lane.queue.iter().enumerate() {
+        let more = pending.rows() as usize * PENDING_CANDLE_BYTES;
+        if bytes + more > PART_BYTES && at > begin {
+            pieces.push(FrozenLane::of(lane, begin..at));
+            (begin, bytes) = (at, 0);
         }
         bytes += more;
-        piece.push(closed);
     }
-    pieces.push(FrozenLane { key, seen, pending: piece });
+    pieces.push(FrozenLane::of(lane, begin..lane.queue.len()));
 }
 
 /// Fills one part after the other: first the streams, then the lanes.
@@ -157,8 +155,8 @@ fn plan(streams: &[FrozenStream], lanes: &[FrozenLane]) -> Vec<Plan> {
         STREAM_BYTES + stream.state.window.encoded_bytes() + stream.targets.len() * TARGET_BYTES
     };
     let of_lane = |lane: &FrozenLane| {
-        let candles: usize = lane.pending.iter().map(|closed| closed.candles.len()).sum();
-        STREAM_BYTES + candles * PENDING_CANDLE_BYTES
+        let candles: u64 = lane.waiting().map(Pending::rows).sum();
+        STREAM_BYTES + candles as usize * PENDING_CANDLE_BYTES
     };
     let mut parts = vec![Plan { streams: 0..0, lanes: 0..0 }];
     let mut bytes = 0;

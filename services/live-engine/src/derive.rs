@@ -16,7 +16,7 @@ use crate::state::StreamIndex;
 use bar::Bar;
 use gapless_model::{Batch, Candle, Flags, Interval, Rows, StreamKey};
 use gapless_wire::CheckpointTarget;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 pub(crate) use rule::check_rules;
@@ -45,9 +45,9 @@ pub(crate) struct Closed {
 }
 
 /// One derived stream of one source.
-#[derive(Debug)]
-struct Target {
-    key: StreamKey,
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    key: Arc<StreamKey>,
     interval: Interval,
     topic: Arc<str>,
     bar: Bar,
@@ -58,15 +58,16 @@ struct Target {
 #[derive(Debug)]
 pub struct Deriver {
     rules: Vec<Rule>,
-    /// By source stream; empty for one that nothing is derived from.
-    targets: HashMap<StreamIndex, Vec<Target>>,
+    /// By source stream; empty for one that nothing is derived from. Shared with a checkpoint while one is
+    /// handed out; the first change of a source's bars copies them.
+    targets: Vec<Arc<[Target]>>,
     forming: BTreeMap<Arc<str>, Forming>,
     late_rows: u64,
 }
 
 impl Deriver {
     pub(crate) fn new(rules: Vec<Rule>) -> Deriver {
-        Deriver { rules, targets: HashMap::new(), forming: BTreeMap::new(), late_rows: 0 }
+        Deriver { rules, targets: Vec::new(), forming: BTreeMap::new(), late_rows: 0 }
     }
 
     /// The bars that are not closed yet, by topic.
@@ -82,8 +83,16 @@ impl Deriver {
     /// A new source stream. When its first rows are retired, its first bar is not whole and is left out.
     pub(crate) fn open(&mut self, stream: StreamIndex, key: &StreamKey, topic: &str, is_partial: bool) {
         let targets = self.wanted(key, topic, is_partial);
-        if !targets.is_empty() {
-            self.targets.insert(stream, targets);
+        self.put(stream, targets);
+    }
+
+    fn put(&mut self, stream: StreamIndex, targets: Vec<Target>) {
+        let at = stream.0 as usize;
+        if at >= self.targets.len() {
+            self.targets.resize(at + 1, Arc::default());
+        }
+        if let Some(place) = self.targets.get_mut(at) {
+            *place = targets.into();
         }
     }
 
@@ -94,9 +103,9 @@ impl Deriver {
         rules.flat_map(|rule| &rule.to).map(|to| Target::new(key, from, *to, is_partial)).collect()
     }
 
-    /// All that is known of the bars of one source, for a checkpoint.
-    pub(crate) fn freeze(&self, stream: StreamIndex) -> Vec<CheckpointTarget> {
-        self.targets.get(&stream).into_iter().flatten().map(Target::freeze).collect()
+    /// The bars of one source, shared: they stay as they are now whatever comes.
+    pub(crate) fn share(&self, stream: StreamIndex) -> Arc<[Target]> {
+        self.targets.get(stream.0 as usize).cloned().unwrap_or_default()
     }
 
     /// A source stream out of a checkpoint. What no rule asks for any more is dropped.
@@ -114,7 +123,7 @@ impl Deriver {
         let mut targets = Vec::new();
         for target in self.wanted(key, topic, false) {
             let Some(frozen) = frozen.iter().find(|frozen| frozen.interval == target.interval) else {
-                return Err(target.key);
+                return Err((*target.key).clone());
             };
             let target = target.restore(frozen);
             self.late_rows += target.bar.late_rows();
@@ -123,20 +132,18 @@ impl Deriver {
             }
             targets.push(target);
         }
-        if !targets.is_empty() {
-            self.targets.insert(stream, targets);
-        }
+        self.put(stream, targets);
         Ok(())
     }
 
     /// All streams whose bars are made here.
     pub(crate) fn derived(&self) -> HashSet<&StreamKey> {
-        self.targets.values().flatten().map(|target| &target.key).collect()
+        self.targets.iter().flat_map(|targets| targets.iter()).map(|target| &*target.key).collect()
     }
 
     /// Rows of a source are missing before its next batch: the bar that they belong to is left out.
     pub(crate) fn skip(&mut self, stream: StreamIndex) {
-        for target in self.targets.get_mut(&stream).into_iter().flatten() {
+        for target in targets_of(&mut self.targets, stream) {
             target.bar.skip();
             self.forming.remove(&target.topic);
         }
@@ -144,11 +151,9 @@ impl Deriver {
 
     /// Folds a batch of a source stream in and returns what it closed.
     pub(crate) fn fold(&mut self, stream: StreamIndex, batch: &Batch) -> Vec<Closed> {
-        let (Some(targets), Rows::Candles(rows)) = (self.targets.get_mut(&stream), &batch.rows) else {
-            return Vec::new();
-        };
+        let Rows::Candles(rows) = &batch.rows else { return Vec::new() };
         let mut closed = Vec::new();
-        for target in targets {
+        for target in targets_of(&mut self.targets, stream) {
             let late = target.bar.late_rows();
             let (candles, flags) = target.fold(rows, batch.flags);
             let late = target.bar.late_rows() - late;
@@ -161,22 +166,31 @@ impl Deriver {
                 None => self.forming.remove(&target.topic),
             };
             if !candles.is_empty() {
-                closed.push(Closed { key: target.key.clone(), candles, flags });
+                closed.push(Closed { key: (*target.key).clone(), candles, flags });
             }
         }
         closed
     }
 }
 
+/// The bars of one source, to change them.
+fn targets_of(targets: &mut [Arc<[Target]>], stream: StreamIndex) -> &mut [Target] {
+    match targets.get_mut(stream.0 as usize) {
+        Some(targets) if !targets.is_empty() => Arc::make_mut(targets),
+        _ => &mut [],
+    }
+}
+
 impl Target {
     fn new(source: &StreamKey, from: Interval, to: Interval, is_partial: bool) -> Target {
-        let key = source.with_interval(to);
+        let key = Arc::new(source.with_interval(to));
         let topic = key.topic().into();
         Target { key, interval: to, topic, bar: Bar::new(from, to, is_partial), flags: Flags::NONE }
     }
 
-    fn freeze(&self) -> CheckpointTarget {
-        self.bar.freeze(self.interval, self.flags)
+    /// All that is known of its bar, for a checkpoint.
+    pub(crate) fn to_message(&self) -> CheckpointTarget {
+        self.bar.to_message(self.interval, self.flags)
     }
 
     fn restore(self, frozen: &CheckpointTarget) -> Target {
@@ -206,7 +220,7 @@ impl Target {
 
     fn forming(&self) -> Option<Forming> {
         let candle = self.bar.forming()?;
-        Some(Forming { key: self.key.clone(), candle, flags: self.flags })
+        Some(Forming { key: (*self.key).clone(), candle, flags: self.flags })
     }
 }
 

@@ -18,9 +18,11 @@ mod restore;
 
 use crate::derive::Closed;
 use gapless_model::{Batch, MonoTime, Position, StreamKey};
-use lane::{Lane, Pending, Stage};
+use lane::Stage;
+pub(crate) use lane::{Lane, Pending};
 pub(crate) use restore::FrozenLane;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The name under which the engine of partition 0 sends.
@@ -97,8 +99,9 @@ pub enum Outcome {
 /// All derived streams' queues.
 #[derive(Debug)]
 pub struct Outbox {
-    /// In the order of their streams, as a checkpoint has them: sorting them for each one takes long.
-    lanes: BTreeMap<StreamKey, Lane>,
+    /// In the order of their streams, as a checkpoint has them: sorting them for each one takes long. Shared
+    /// with a checkpoint while one is handed out; the first change of a lane copies it.
+    lanes: BTreeMap<StreamKey, Arc<Lane>>,
     /// Lanes that may have something to send.
     ready: BTreeSet<StreamKey>,
     /// Lanes with a deadline.
@@ -150,7 +153,7 @@ impl Outbox {
 
     /// A record closed bars.
     pub(crate) fn push(&mut self, position: Position, closed: Closed) {
-        let lane = self.lanes.entry(closed.key.clone()).or_insert_with(|| Lane::new(&closed.key));
+        let lane = lane_of(&mut self.lanes, &closed.key);
         if position.0 <= lane.seen {
             return;
         }
@@ -161,7 +164,7 @@ impl Outbox {
 
     /// The journal shows a record of the engine's own; how many rows that settles.
     pub(crate) fn seen(&mut self, key: &StreamKey, producer_sequence: u64) -> u64 {
-        let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane::new(key));
+        let lane = lane_of(&mut self.lanes, key);
         if let Stage::InFlight { id, position, deadline } = lane.stage
             && position.0 <= producer_sequence
         {
@@ -183,7 +186,7 @@ impl Outbox {
             return None;
         }
         while let Some(key) = self.ready.pop_first() {
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let Some(lane) = self.lanes.get_mut(&key).map(Arc::make_mut) else { continue };
             let (Stage::Idle, Some(head)) = (lane.stage, lane.queue.get(lane.acked)) else { continue };
             self.next_id += 1;
             let deadline = now.after(ACK_TIMEOUT);
@@ -199,7 +202,7 @@ impl Outbox {
     /// Ingestion answered.
     pub fn handle_reply(&mut self, id: u64, reply: Reply, now: MonoTime) -> Outcome {
         let Some(key) = self.flights.remove(&id) else { return Outcome::Stale };
-        let Some(lane) = self.lanes.get_mut(&key) else { return Outcome::Stale };
+        let Some(lane) = self.lanes.get_mut(&key).map(Arc::make_mut) else { return Outcome::Stale };
         let Stage::InFlight { position, deadline, .. } = lane.stage else { return Outcome::Stale };
         self.timers.remove(&(deadline, key.clone()));
         lane.stage = Stage::Idle;
@@ -241,7 +244,7 @@ impl Outbox {
         let mut unanswered = 0;
         while let Some((due, key)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
             self.timers.remove(&(due, key.clone()));
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let Some(lane) = self.lanes.get_mut(&key).map(Arc::make_mut) else { continue };
             match lane.stage {
                 Stage::InFlight { id, .. } => {
                     self.flights.remove(&id);
@@ -274,6 +277,11 @@ impl Outbox {
             Stage::Idle | Stage::InFlight { .. } | Stage::InJournal => {}
         }
     }
+}
+
+/// The queue of one stream, to change it.
+fn lane_of<'a>(lanes: &'a mut BTreeMap<StreamKey, Arc<Lane>>, key: &StreamKey) -> &'a mut Lane {
+    Arc::make_mut(lanes.entry(key.clone()).or_insert_with(|| Arc::new(Lane::new(key))))
 }
 
 #[cfg(test)]

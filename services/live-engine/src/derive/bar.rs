@@ -4,7 +4,7 @@ use gapless_model::{Candle, Flags, Interval, UnixMillis};
 use gapless_wire::{CheckpointForming, CheckpointTarget};
 
 /// Collects rows of one source into bars of one longer interval.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bar {
     from_ms: i64,
     to_ms: i64,
@@ -72,7 +72,7 @@ impl Bar {
     }
 
     /// All that it knows, for a checkpoint; the flags of its rows are the caller's.
-    pub(crate) fn freeze(&self, interval: Interval, flags: Flags) -> CheckpointTarget {
+    pub(crate) fn to_message(&self, interval: Interval, flags: Flags) -> CheckpointTarget {
         CheckpointTarget {
             interval,
             forming: self.forming.map(|forming| CheckpointForming {
@@ -87,7 +87,7 @@ impl Bar {
         }
     }
 
-    /// The bar that [`Bar::freeze`] was asked of.
+    /// The bar that [`Bar::to_message`] was asked of.
     pub(crate) fn restore(self, frozen: &CheckpointTarget) -> Bar {
         Bar {
             forming: frozen.forming.map(|forming| Collected {

@@ -197,7 +197,7 @@ proptest! {
             let topic = format!("candles.test.A.{interval}");
             let forming = left.forming().get(topic.as_str()).map_or(0.0, |forming| forming.candle.volume);
             let volume: f64 = bars.iter().map(|bar| bar.volume).sum();
-            let late = left.targets[&StreamIndex(0)].iter().find(|target| *target.topic == *topic).unwrap();
+            let late = left.targets[0].iter().find(|target| *target.topic == *topic).unwrap();
             prop_assert_eq!(volume + forming + late.bar.late_rows() as f64, rows.len() as f64);
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     pub(super) position: Position,
     pub(super) closed: Closed,
 }
@@ -35,12 +35,12 @@ pub(super) struct Settled {
     pub(super) kept: usize,
 }
 
-#[derive(Debug)]
-pub(super) struct Lane {
-    /// Whose queue it is; shared with checkpoints.
-    pub(super) key: Arc<StreamKey>,
+#[derive(Debug, Clone)]
+pub(crate) struct Lane {
+    /// Whose queue it is.
+    pub(crate) key: Arc<StreamKey>,
     /// What the journal does not show yet; the first `acked` are acknowledged.
-    pub(super) queue: VecDeque<Pending>,
+    pub(crate) queue: VecDeque<Pending>,
     pub(super) acked: usize,
     /// The last number that the journal showed; 0: none.
     pub(super) seen: u64,
@@ -123,7 +123,7 @@ impl Lane {
 }
 
 impl Pending {
-    pub(super) fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.closed.candles.len() as u64
     }
 

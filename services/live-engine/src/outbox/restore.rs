@@ -1,18 +1,17 @@
 //! Lanes out of a checkpoint, and what a checkpoint takes of them.
 
-use super::{Lane, Outbox, Pending};
+use super::{Lane, Outbox, Pending, lane_of};
 use crate::derive::Closed;
 use gapless_model::StreamKey;
 use gapless_wire::{CheckpointClosed, CheckpointLane};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// A lane as a checkpoint has it. The stream's name is copied only when it is sent: to copy those of ten
-/// thousand streams takes longer than all the rest of freezing them.
+/// A piece of a lane as a checkpoint has it: some of what waits in it.
 #[derive(Debug)]
 pub(crate) struct FrozenLane {
-    pub(crate) key: Arc<StreamKey>,
-    pub(crate) seen: u64,
-    pub(crate) pending: Vec<CheckpointClosed>,
+    lane: Arc<Lane>,
+    piece: Range<usize>,
 }
 
 impl Outbox {
@@ -21,10 +20,14 @@ impl Outbox {
         self.lanes.values().all(|lane| lane.dropped <= lane.seen)
     }
 
-    /// All lanes, in the order of their streams.
-    pub(crate) fn freeze(&self) -> impl Iterator<Item = FrozenLane> {
-        let telling = self.lanes.values().filter(|lane| lane.seen != 0 || !lane.queue.is_empty());
-        telling.map(Lane::freeze)
+    /// How many lanes there are.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// All lanes that say something, in the order of their streams, to be shared.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.lanes.values().filter(|lane| lane.seen != 0 || !lane.queue.is_empty())
     }
 
     /// The next piece of a lane. What waits in it is sent only when `wanted`; how far the journal is, is
@@ -33,7 +36,7 @@ impl Outbox {
     /// # Errors
     /// The stream, when its pieces do not follow each other.
     pub(crate) fn restore(&mut self, piece: CheckpointLane, wanted: bool) -> Result<(), StreamKey> {
-        let lane = self.lanes.entry(piece.key.clone()).or_insert_with(|| Lane::new(&piece.key));
+        let lane = lane_of(&mut self.lanes, &piece.key);
         let last = lane.queue.back().map_or(piece.seen, |last| last.position.0);
         let follows = piece.pending.first().is_none_or(|first| first.position.0 > last);
         if !follows || (lane.seen != 0 && lane.seen != piece.seen) {
@@ -51,22 +54,26 @@ impl Outbox {
     }
 }
 
-impl Lane {
-    fn freeze(&self) -> FrozenLane {
+impl FrozenLane {
+    /// The batches of this lane with these places in its queue.
+    pub(crate) fn of(lane: &Arc<Lane>, piece: Range<usize>) -> FrozenLane {
+        FrozenLane { lane: Arc::clone(lane), piece }
+    }
+
+    /// What waits in it.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Pending> {
+        self.lane.queue.range(self.piece.clone())
+    }
+
+    /// As it is sent.
+    pub(crate) fn to_message(&self) -> CheckpointLane {
         let closed = |pending: &Pending| CheckpointClosed {
             position: pending.position,
             flags: pending.closed.flags,
             candles: pending.closed.candles.clone(),
         };
-        let pending = self.queue.iter().map(closed).collect();
-        FrozenLane { key: Arc::clone(&self.key), seen: self.seen, pending }
-    }
-}
-
-impl FrozenLane {
-    /// As it is sent.
-    pub(crate) fn to_message(&self) -> CheckpointLane {
-        CheckpointLane { key: (*self.key).clone(), seen: self.seen, pending: self.pending.clone() }
+        let pending = self.waiting().map(closed).collect();
+        CheckpointLane { key: (*self.lane.key).clone(), seen: self.lane.seen, pending }
     }
 }
 
