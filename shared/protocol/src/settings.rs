@@ -31,7 +31,7 @@ pub struct Settings {
     /// restart takes.
     pub max_strikes: u32,
     /// How often the server may state an older epoch, unconfirmed by the live feed, before that counts
-    /// as the truth. Default 8: with the back-off about ten seconds, in which a follower of the
+    /// as the truth. Default 8: with the back-off about half a minute, in which a follower of the
     /// journal that is only slow has caught up.
     pub max_older_epoch: u32,
     /// The most gaps kept apart. Default 1,024: beyond that the last one grows instead.

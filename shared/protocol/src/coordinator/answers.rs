@@ -15,25 +15,16 @@ impl<T> Coordinator<T> {
             return;
         }
         self.liveness.status_heard(self.now);
+        if asked_at.is_some() {
+            self.status.succeed();
+        }
         let was_suspicion = self.question == Question::Restart;
         if self.take_status(&plausible(status), asked_at) {
             self.question = Question::Nothing;
             self.refusals = 0;
             self.withdraw_status();
         }
-        if asked_at.is_some() {
-            self.pause_status(was_suspicion);
-        }
-    }
-
-    /// After an awaited answer. One that leaves the question open counts as a failure, so that pauses grow; one
-    /// to a suspicion is followed by a short pause, since the next suspicion may come at once.
-    fn pause_status(&mut self, was_suspicion: bool) {
-        let is_open = self.question != Question::Nothing;
-        if !is_open {
-            self.status.succeed();
-        }
-        if is_open || was_suspicion {
+        if asked_at.is_some() && (self.question != Question::Nothing || was_suspicion) {
             self.status.back_off(self.now, Duration::ZERO);
         }
     }
