@@ -340,6 +340,7 @@ fn a_view_of_an_epoch_that_is_over_is_not_taken_over() {
     rig.tell(watermark(7));
     rig.event(Event::CaughtUp { at: Seq(10) });
     rig.tell(streams(7, 12, &[(A, 106)]));
+    rig.told();
     rig.record(11, batch(&key(A), 9, 101, 101));
     rig.record(12, batch(&key(A), 9, 102, 102));
     rig.pass(EVERY);
