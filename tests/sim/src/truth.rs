@@ -91,6 +91,10 @@ pub struct Truth {
     durable: Position,
     /// Records in which a bit was flipped.
     damaged: Vec<SeqRange>,
+    /// Files of the journal, by their first position, in whose head a bit was flipped since they were read.
+    damaged_heads: Vec<Position>,
+    /// What says how the journal was left last is damaged since it was read.
+    ending_doubted: bool,
     /// Bits that were flipped in the journal's files.
     journal_flips: usize,
     /// The oldest record that the journal still had when it was last asked.
@@ -291,6 +295,16 @@ impl Truth {
     pub fn damage(&mut self, records: SeqRange) {
         self.journal_flips += 1;
         self.damaged.extend((!records.is_empty()).then_some(records));
+    }
+
+    /// A bit was flipped in the head of the file that begins at `first`: all its records hang on it.
+    pub fn damage_head(&mut self, first: Position) {
+        self.damaged_heads.push(first);
+    }
+
+    /// A bit was flipped in what says how the journal was left: its copy may be one change older.
+    pub fn doubt_ending(&mut self) {
+        self.ending_doubted = true;
     }
 
     /// Whether any bit was flipped in the journal.

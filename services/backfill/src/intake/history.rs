@@ -41,8 +41,9 @@ impl Intake {
                 self.view = Some(status);
                 self.take_view_in_turn();
             }
-            Phase::Rewinding { from, to, keep, held } if status.epoch < to => {
-                // It answers a question from before the rewind.
+            Phase::Rewinding { from, to, keep, held } if status.epoch != to => {
+                // It answers a question from before the rewind; or one more epoch began, in which what is held
+                // back may be void, which the follower is yet to tell.
                 self.phase = Phase::Rewinding { from, to, keep, held };
                 self.outputs.push_back(Output::RequestStreams);
             }

@@ -67,10 +67,15 @@ impl Truth {
     fn check_kept(&mut self, found: &Reopened<'_>, latest: Position, new_epochs: &[EpochStart]) {
         let (ending, had, durable) = (found.ending, self.latest(), self.durable);
         // Behind damage in the newest file nothing proves that it was not the power loss that did it.
-        let cut = self.first_damaged_since(found.tail).filter(|_| ending == Ending::PowerLost);
+        let heads = std::mem::take(&mut self.damaged_heads);
+        let head = heads.contains(&found.tail).then_some(found.tail);
+        let cut = head.or_else(|| self.first_damaged_since(found.tail));
+        // One that cannot tell how it was left takes it for a power loss.
+        let is_doubted = std::mem::take(&mut self.ending_doubted);
+        let cut = cut.filter(|_| ending == Ending::PowerLost || is_doubted);
         let spared = cut.map_or(Position(u64::MAX), |first| Position(first.0 - 1));
         let kept = match ending {
-            Ending::Closed | Ending::Killed => self.last_whole(),
+            Ending::Closed | Ending::Killed => self.last_whole().min(spared),
             Ending::PowerLost => durable.min(self.last_whole()).min(spared),
             Ending::Removed => Position::NONE,
         };

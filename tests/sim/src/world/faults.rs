@@ -1,10 +1,13 @@
 //! Does what a schedule says.
 
 use super::{Coming, Process, World};
+use crate::disk::SimDisk;
 use crate::net::{Feed, NodeId};
 use crate::node::{checkpoints, folder};
 use crate::schedule::{Action, Tamper};
 use crate::truth::Ending;
+use gapless_model::Position;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 impl World {
@@ -139,8 +142,17 @@ impl World {
         let Some(place) = self.places.get(&NodeId::Ingestion) else { return };
         let disk = place.disk.clone();
         let mut dice = fastrand::Rng::with_seed(seed.into());
-        let Some((path, at)) = disk.flip(&mut dice, |path| path.starts_with(folder())) else { return };
+        let alone = alone(&disk);
+        let may_flip = |path: &Path| path.starts_with(folder()) && !alone.iter().any(|file| file == path);
+        let Some((path, at)) = disk.flip(&mut dice, may_flip) else { return };
         let records = self.truth.records_at(&path, at, &disk);
+        let first = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).map(Position);
+        if path == folder().join("journal.json") {
+            self.truth.doubt_ending();
+        }
+        if let Some(first) = first.filter(|_| records.is_empty()) {
+            self.truth.damage_head(first);
+        }
         self.trace.event(self.now, None, "a bit of the journal flips", records.start().0, records.len());
         self.trace.say(self.now, || format!("world          byte {at} of {}: {records}", path.display()));
         self.truth.damage(records);
@@ -164,4 +176,16 @@ impl World {
         self.trace.event(self.now, None, "a bit of a checkpoint flips", 0, 0);
         self.trace.say(self.now, || format!("world          byte {at} of {}", path.display()));
     }
+}
+
+/// Side files of the journal that are not there twice just now, because their writer died between the copies or
+/// one of them is damaged already: more than one fault at once is more than two copies are for.
+fn alone(disk: &SimDisk) -> Vec<PathBuf> {
+    let flipped = disk.flipped(&folder());
+    let pairs = ["journal.json", "followers.json"]
+        .map(|name| [folder().join(name), folder().join(format!("{name}.copy"))]);
+    let is_twofold = |[first, second]: &[PathBuf; 2]| {
+        disk.pristine(first) == disk.pristine(second) && !flipped.contains(first) && !flipped.contains(second)
+    };
+    pairs.into_iter().filter(|pair| !is_twofold(pair)).flatten().collect()
 }
