@@ -71,9 +71,20 @@ impl Global {
 
     /// As [`Global::client`], after it was seen that something listens where `services` should be.
     pub(crate) fn client_of(&self, services: &[Service]) -> Result<Client> {
+        self.client_where(|endpoints| services.iter().flat_map(|s| addresses(endpoints, *s)).collect())
+    }
+
+    /// As [`Global::client_of`], for one who only follows: nothing asks for the live engine's state.
+    pub(crate) fn client_to_follow(&self) -> Result<Client> {
+        self.client_where(|endpoints| {
+            vec![(Service::LiveEngine, &*endpoints.live), (Service::Backfill, &*endpoints.backfill)]
+        })
+    }
+
+    fn client_where(&self, needed: impl Fn(&Endpoints) -> Vec<(Service, &str)>) -> Result<Client> {
         let connection = self.connection()?;
         let endpoints = connection.endpoints();
-        require(&endpoints, services, connection.patience())?;
+        require(needed(&endpoints), connection.patience())?;
         Ok(Client::new(endpoints).with_patience(connection.patience()))
     }
 
@@ -142,12 +153,11 @@ fn parse_connect(text: &str) -> Result<toml::Table, String> {
     Ok(table)
 }
 
-/// Waits, at most `patience`, until something listens at each of the services' ports, and names the
-/// ones where nothing does.
-fn require(endpoints: &Endpoints, services: &[Service], patience: Duration) -> Result<()> {
+/// Waits, at most `patience`, until something listens at each of these addresses, and names the ones where
+/// nothing does.
+fn require(mut missing: Vec<(Service, &str)>, patience: Duration) -> Result<()> {
     let start = Instant::now();
     let mut is_told = false;
-    let mut missing: Vec<(Service, &str)> = services.iter().flat_map(|s| addresses(endpoints, *s)).collect();
     loop {
         missing.retain(|(_, address)| !listens(address));
         if missing.is_empty() {

@@ -84,17 +84,18 @@ pub fn text(field: &Field<'_>) -> String {
     }
 }
 
-/// Row `row` as a JSON object of its fields; a missing value is `null`.
+/// Row `row` as a JSON object of its fields, by name; a missing value is `null`.
 pub fn json(rows: &Rows, row: usize) -> Map<String, Value> {
+    json_fields(rows, row).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The fields of [`json`] in the order of [`names`], which is part of what a row's digest says.
+pub fn json_fields(rows: &Rows, row: usize) -> Vec<(&str, Value)> {
     let value = |field| match field {
         Field::Number(number) => number.map_or(Value::Null, Value::from),
         Field::Text(text) => text.into(),
     };
-    names(rows)
-        .iter()
-        .zip(fields(rows, row))
-        .map(|(name, field)| ((*name).to_owned(), value(field)))
-        .collect()
+    names(rows).into_iter().zip(fields(rows, row).into_iter().map(value)).collect()
 }
 
 #[cfg(test)]

@@ -84,6 +84,9 @@ pub(crate) fn bind(socket: &zmq::Socket, endpoint: &Endpoint) -> Result<Endpoint
         endpoint: endpoint.clone(),
         reason: error.message().into(),
     };
+    if endpoint.is_taken_path() {
+        return Err(TransportError::AddressInUse { endpoint: endpoint.clone(), holder: None });
+    }
     socket.set_ipv6(endpoint.is_ipv6()).map_err(open)?;
     socket.bind(&address).map_err(|error| match error {
         zmq::Error::EADDRINUSE => TransportError::AddressInUse {

@@ -103,6 +103,18 @@ impl fmt::Display for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Whether somebody answers at this `ipc` path. libzmq would take it over without a word, and whoever had
+    /// it would be out of reach for good.
+    pub(crate) fn is_taken_path(&self) -> bool {
+        match &self.0 {
+            #[cfg(unix)]
+            Kind::Ipc { path } => std::os::unix::net::UnixStream::connect(path).is_ok(),
+            _ => false,
+        }
+    }
+}
+
 impl TryFrom<&str> for Endpoint {
     type Error = TransportError;
     fn try_from(text: &str) -> Result<Endpoint, TransportError> {

@@ -14,7 +14,7 @@ pub enum TransportError {
         reason: String,
     },
     /// Somebody else holds the address: stop that one or choose another address.
-    #[error("address in use: {endpoint}{}: is another Gapless running? choose another with --bind", holder.as_ref().map(|h| format!(" (held by {h})")).unwrap_or_default())]
+    #[error("address in use: {endpoint}{}: is another Gapless running? stop it or choose another address", holder.as_ref().map(|h| format!(" (held by {h})")).unwrap_or_default())]
     AddressInUse {
         /// Which address.
         endpoint: Endpoint,

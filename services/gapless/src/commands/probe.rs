@@ -49,6 +49,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     let verdicts = match (&args.input, &global.connect) {
+        (_, Some(_)) if args.scenario != ["all"] => {
+            return Err(usage(
+                "--connect compares with servers that run: leave out --scenario, or --connect",
+            ));
+        }
         (input, Some(_)) => vec![foreign::against_servers(&global.client()?, input.as_deref())?],
         (Some(input), None) => vec![foreign::against_scenario(&config(&args, only(&args.scenario)?), input)?],
         (None, None) => reference_client(&args)?,

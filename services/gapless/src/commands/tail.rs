@@ -72,11 +72,10 @@ struct Summary {
 }
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
-    let mut needed = vec![Service::LiveEngine, Service::Backfill];
-    if args.until_caught_up {
-        needed.remove(0);
-    }
-    let client = global.client_of(&needed)?;
+    let client = match args.until_caught_up {
+        true => global.client_of(&[Service::Backfill])?,
+        false => global.client_to_follow()?,
+    };
     let builder = describe(&client, &args)?;
     let shutdown = Shutdown::new();
     shutdown.on_signals()?;
@@ -134,7 +133,7 @@ fn take(printer: &mut Printer, event: &Event) -> Result<()> {
     match event {
         Event::Rows(batch) => printer.rows(batch),
         // Its status line says it all; every change of health would drown the rows.
-        Event::Health { health: Health::Stalled, .. } => printer.event(event),
+        Event::Health { health: Health::Stalled | Health::Disconnected, .. } => printer.event(event),
         Event::Health { .. } => Ok(()),
         _ => printer.event(event),
     }

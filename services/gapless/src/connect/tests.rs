@@ -1,6 +1,6 @@
 //! What `--connect` understands, and what is said when nothing is there.
 
-use super::{parse_connect, require};
+use super::{Global, addresses, parse_connect, require};
 use gapless::{Endpoints, Service};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -33,9 +33,29 @@ fn names_the_service_where_nothing_listens_and_how_to_start_it() {
     drop(free);
     let endpoints =
         Endpoints { live: there.clone(), state: there, backfill: nobody.clone(), ..Endpoints::default() };
-    let error = require(&endpoints, &[Service::LiveEngine, Service::Backfill], Duration::ZERO).unwrap_err();
+    let error = require(
+        [Service::LiveEngine, Service::Backfill].iter().flat_map(|s| addresses(&endpoints, *s)).collect(),
+        Duration::ZERO,
+    )
+    .unwrap_err();
     let text = error.to_string();
     assert!(text.contains(&format!("backfill at {nobody}")), "{text}");
     assert!(!text.contains("live-engine at"), "{text}");
     assert!(text.contains("gapless up"), "{text}");
+}
+
+#[test]
+fn who_only_follows_needs_no_state_of_an_engine() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = listener.local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = free.local_addr().unwrap();
+    drop(free);
+    let global = Global {
+        connect: Some(format!("live=tcp://{there},backfill=tcp://{there},state=tcp://{nobody}")),
+        patience: Some("1ms".parse().unwrap()),
+        ..Global::default()
+    };
+    assert!(global.client_to_follow().is_ok(), "as beside the dev server");
+    assert!(global.client_of(&[Service::LiveEngine]).is_err());
 }

@@ -54,7 +54,21 @@ fn an_address_in_use_names_the_address_and_its_holder() {
         let own = format!("process {}", std::process::id());
         assert!(holder.as_ref().is_some_and(|holder| holder.contains(&own)), "{error}");
     }
-    assert!(error.to_string().contains("choose another with --bind"));
+    assert!(error.to_string().contains("choose another address"));
+}
+
+#[test]
+fn a_path_is_not_taken_from_whoever_has_it() {
+    let path = std::env::temp_dir().join(format!("gapless-taken-{}", std::process::id()));
+    let endpoint = format!("ipc://{}", path.display());
+    let context = Context::new();
+    let first = Publisher::bind(&context, &endpoint, PublisherSettings::default()).unwrap();
+    let error = Publisher::bind(&Context::new(), &endpoint, PublisherSettings::default()).unwrap_err();
+    assert!(matches!(error, TransportError::AddressInUse { .. }), "{error}");
+    drop(first);
+    drop(context);
+    drop(Publisher::bind(&Context::new(), &endpoint, PublisherSettings::default()).unwrap());
+    let _ = std::fs::remove_file(path);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::Format;
 use anyhow::Result;
 use gapless::{Batch, Event, Flags, GapCause, StreamKey};
 use gapless_formats::rows;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::io::{BufWriter, Stdout, Write};
 
@@ -46,7 +47,7 @@ impl Printer {
             self.left -= 1;
             match self.format {
                 Format::Table => writeln!(self.out, "{}", table_line(batch, row, seq, &rows::time(ts)))?,
-                Format::Json => writeln!(self.out, "{}", json_row(batch, row, seq, &rows::time(ts)))?,
+                Format::Json => writeln!(self.out, "{}", json_row(batch, row, seq, &rows::time(ts))?)?,
                 Format::Csv => self.csv(batch, row, seq, &rows::time(ts))?,
             }
         }
@@ -96,17 +97,33 @@ fn table_line(batch: &Batch, row: usize, seq: u64, time: &str) -> String {
     format!("{time:<24} {} {seq:>8}  {}{simulated}", batch.key, values.collect::<Vec<_>>().join(" "))
 }
 
-fn json_row(batch: &Batch, row: usize, seq: u64, time: &str) -> Value {
-    let mut object = Map::new();
-    object.insert("stream".into(), batch.key.topic().into());
-    object.insert("epoch".into(), batch.epoch.0.into());
-    object.insert("seq".into(), seq.into());
-    object.insert("ts".into(), time.into());
-    if batch.flags.contains(Flags::SIMULATED) {
-        object.insert("simulated".into(), true.into());
-    }
-    object.insert("values".into(), rows::json(&batch.rows, row).into());
-    object.into()
+/// A row as a line of JSON.
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    stream: String,
+    epoch: u64,
+    seq: u64,
+    ts: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    simulated: bool,
+    /// In the order of the stream's columns: whoever reads them can check the row's digest.
+    #[serde(serialize_with = "as_object")]
+    values: Vec<(&'a str, Value)>,
+}
+
+fn as_object<S: Serializer>(fields: &[(&str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
+}
+
+fn json_row(batch: &Batch, row: usize, seq: u64, time: &str) -> serde_json::Result<String> {
+    serde_json::to_string(&JsonRow {
+        stream: batch.key.topic(),
+        epoch: batch.epoch.0,
+        seq,
+        ts: time,
+        simulated: batch.flags.contains(Flags::SIMULATED),
+        values: rows::json_fields(&batch.rows, row),
+    })
 }
 
 fn json_event(event: &Event) -> Value {

@@ -15,18 +15,11 @@ fn batch() -> Batch {
 
 #[test]
 fn a_row_as_json_has_its_place_and_its_values() {
-    let row = json_row(&batch(), 1, 6, "now");
+    let text = json_row(&batch(), 1, 6, "now").unwrap();
+    let row: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(row["stream"], "metrics.lab.oven.1s");
     assert_eq!((&row["seq"], &row["epoch"], &row["simulated"]), (&6.into(), &7.into(), &true.into()));
-    assert_eq!(
-        row["values"].to_string(),
-        r#"{"load":null,"free":3.0}"#.replace(r#""load":null,"free":3.0"#, &sorted())
-    );
-}
-
-/// serde_json keeps keys in their alphabetical order unless told otherwise.
-fn sorted() -> String {
-    r#""free":3.0,"load":null"#.to_owned()
+    assert!(text.ends_with(r#""values":{"load":null,"free":3.0}}"#), "in the order of the columns: {text}");
 }
 
 #[test]
