@@ -313,7 +313,7 @@ fn told(begin: impl FnOnce() -> Beginning) -> (Engine, Begin) {
         tracing::error!(%error, "the checkpoints cannot be looked at");
     }
     for PassedOver { file, reason } in &beginning.passed_over {
-        tracing::warn!(file = %file.display(), reason, "a checkpoint cannot be used: the one before is");
+        tracing::warn!(file = %file.display(), reason, "a checkpoint cannot be used and is passed over");
     }
     match &beginning.checkpoint {
         Some(checkpoint) => {

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::intake::{self, Intake};
 use crate::meters::{Meters, SERVICE};
 use crate::record::ends;
-use crate::shelf::{Shelf, ShelfSettings};
-use crossbeam_channel::{Receiver, RecvTimeoutError, never, select};
+use crate::shelf::{Done, Shelf, ShelfSettings};
+use crossbeam_channel::{Receiver, never, select};
 use gapless::Event;
 use gapless_service_kit::health::{Condition, condition};
 use gapless_service_kit::{Action, Invalid, Shutdown, Validate, action};
@@ -193,11 +193,18 @@ impl Writer {
         self.rest = Some(now + RETRY);
     }
 
-    /// Writes everything now, because somebody asked.
+    /// Writes everything that came until now, because somebody asked. What could not be written in time is an error:
+    /// an answer means that nothing waits.
     fn flush(&mut self) -> Result<Value, String> {
-        let (done, result) = self.shelf.write_all(Instant::now() + STOP);
-        self.meters.done(&done);
+        let (done, result) = self.write_what_came(Instant::now() + STOP);
         result.map_err(|error| error.to_string())?;
+        let waiting = self.shelf.waiting().0;
+        if waiting > 0 || self.held.is_some() {
+            return Err(format!(
+                "{} rows were written, {waiting} still wait after {STOP:?}: nothing is lost, ask again",
+                done.written.rows
+            ));
+        }
         let (live, complete) = self.shelf.counts();
         Ok(json!({
             "rows": done.written.rows, "parts": done.written.parts, "bytes": done.written.bytes,
@@ -207,22 +214,33 @@ impl Writer {
 
     /// An orderly stop: everything that was handed over is written.
     fn stop(mut self) -> Result<(), Error> {
-        let end = Instant::now() + STOP;
-        if let Some(event) = self.held.take() {
-            self.handle(event);
-        }
-        // What is on its way here was handed over by the client.
-        if let Some(events) = self.intake.events().cloned() {
-            while self.held.is_none() && !self.shelf.is_full() && Instant::now() < end {
-                match events.recv_timeout(Duration::ZERO) {
-                    Ok(Ok(event)) => self.handle(event),
-                    Ok(Err(_)) | Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
+        self.write_what_came(Instant::now() + STOP).1
+    }
+
+    /// Takes the events that the client has handed over by now, and writes all of them. `end` bounds it: what is not
+    /// written by then is still held, and comes again at the next start.
+    fn write_what_came(&mut self, end: Instant) -> (Done, Result<(), Error>) {
+        let mut total = Done::default();
+        let events = self.intake.events().cloned();
+        let mut left = events.as_ref().map_or(0, Receiver::len);
+        loop {
+            if let Some(event) = self.held.take() {
+                self.handle(event);
+            }
+            while left > 0 && self.held.is_none() && !self.shelf.is_full() {
+                left -= 1;
+                match events.as_ref().map(Receiver::try_recv) {
+                    Some(Ok(Ok(event))) => self.handle(event),
+                    Some(Ok(Err(_)) | Err(_)) | None => left = 0,
                 }
             }
+            let (done, result) = self.shelf.write_all(end);
+            self.meters.done(&done);
+            total += done;
+            if left == 0 || self.held.is_some() || result.is_err() || Instant::now() >= end {
+                return (total, result);
+            }
         }
-        let (done, result) = self.shelf.write_all(end);
-        self.meters.done(&done);
-        result
     }
 }
 

@@ -84,6 +84,16 @@ pub(crate) struct Done {
     pub(crate) removed: u64,
 }
 
+impl std::ops::AddAssign for Done {
+    fn add_assign(&mut self, other: Done) {
+        self.written.rows += other.written.rows;
+        self.written.parts += other.written.parts;
+        self.written.bytes += other.written.bytes;
+        self.completed += other.completed;
+        self.removed += other.removed;
+    }
+}
+
 impl Shelf {
     /// Where every known stream goes on.
     pub(crate) fn cursors(&self) -> Vec<(StreamKey, Cursor)> {
@@ -296,12 +306,7 @@ impl Shelf {
                 break;
             }
             match self.write(at, What::All, Instant::now()) {
-                Ok(done) => {
-                    total.written.rows += done.written.rows;
-                    total.written.parts += done.written.parts;
-                    total.written.bytes += done.written.bytes;
-                    total.completed += done.completed;
-                }
+                Ok(done) => total += done,
                 Err(error) => result = result.and(Err(error)),
             }
             let now = Instant::now();

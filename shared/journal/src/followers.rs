@@ -12,6 +12,9 @@ use std::time::Duration;
 
 const NAME: &str = "followers.json";
 
+/// What to do when it cannot be read.
+const REMEDY: &str = "remove followers.json and followers.json.copy, followers say again what they have";
+
 /// More followers than any installation has services; it keeps the file and every look at it small.
 pub const MAX_FOLLOWERS: usize = 1000;
 
@@ -65,7 +68,7 @@ impl Follower {
 
 impl Followers {
     pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(Followers, Vec<Damage>), JournalError> {
-        let loaded = side::load(&**disk, dir, NAME)?;
+        let loaded = side::load(&**disk, dir, NAME, REMEDY)?;
         let (known, damages) =
             loaded.map_or_else(Default::default, |loaded| (loaded.content, loaded.damages));
         let unsaved = !damages.is_empty();

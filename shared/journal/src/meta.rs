@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 const NAME: &str = "journal.json";
+
+/// What to do when it cannot be read.
+pub(crate) const REMEDY: &str = "bring it back from a backup, or put the folder aside to begin a new history, at which followers start again";
 const FORMAT: u32 = 1;
 
 /// Epochs that are remembered. A reader that is further behind starts anew, which it would anyway.
@@ -53,7 +56,7 @@ impl Meta {
     /// What the folder says, and which of its copies are damaged. When the newest is, what it said of the last
     /// run is not known: then it counts as one that lost power, so that a new epoch begins.
     pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Option<(Meta, Vec<Damage>)>, JournalError> {
-        let Some(loaded) = side::load::<Meta>(disk, dir, NAME)? else { return Ok(None) };
+        let Some(loaded) = side::load::<Meta>(disk, dir, NAME, REMEDY)? else { return Ok(None) };
         let path = dir.join(NAME);
         let mut meta = loaded.content;
         if meta.format != FORMAT {

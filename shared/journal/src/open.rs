@@ -59,7 +59,8 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let recovered = match (meta, paths.is_empty()) {
         (Some(meta), false) => recover(&options, meta, paths, followers.furthest(), now)?,
         (None, false) => {
-            return Err(damaged(&dir.join("journal.json"), 0, "it is missing while records are there"));
+            let reason = format!("it is missing while records are there: {}", crate::meta::REMEDY);
+            return Err(damaged(&dir.join("journal.json"), 0, reason));
         }
         (meta, true) => begin(&options, meta, now)?,
     };

@@ -1,7 +1,7 @@
 //! What a journal's files say after any kind of end.
 //!
 //! A killed process leaves a prefix of what it wrote: the last record may be cut short, never wrong. So a
-//! short record at the end is cut, and a wrong one is damage: it is passed over, and the whole records
+//! short record at the end is cut, in a new epoch, and a wrong one is damage: it is passed over, and the whole records
 //! behind it stay. A power loss can also leave holes where pages were not written in order: then everything
 //! from the first wrong byte on is cut. Cutting at every wrong record would be simpler, and would turn one
 //! flipped bit into the loss of everything after it.
@@ -146,9 +146,9 @@ fn judge(
     let cut = |reason| Cut { file: last.path.clone(), offset: scan.end, bytes: length - scan.end, reason };
     match scan.stop {
         Stop::End => Ok((None, power && !meta.synced_always)),
-        Stop::Torn => {
-            Ok((Some(cut("the last record was not written completely")), power && !meta.synced_always))
-        }
+        // A killed process rarely leaves half a record, a file that somebody cut short does so nearly always: an
+        // epoch too many costs little, and one too few gives the same numbers to other rows.
+        Stop::Torn => Ok((Some(cut("the last record was not written completely")), true)),
         // A write that the power loss cut, or a record that was synced and has rotted since: nothing tells.
         Stop::Bad(reason) if power => Ok((Some(cut(reason)), true)),
         Stop::Bad(reason) => {

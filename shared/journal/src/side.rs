@@ -24,7 +24,7 @@ pub(crate) struct Loaded<T> {
     pub(crate) damages: Vec<Damage>,
 }
 
-/// Reads `name`; `None` when it is not there.
+/// Reads `name`; `None` when no copy is there. `remedy` says what to do when no copy is whole.
 ///
 /// # Errors
 /// [`JournalError::Damaged`] when no copy is whole.
@@ -32,11 +32,15 @@ pub(crate) fn load<T: DeserializeOwned>(
     disk: &dyn Disk,
     dir: &Path,
     name: &str,
+    remedy: &str,
 ) -> Result<Option<Loaded<T>>, JournalError> {
-    let first = dir.join(name);
-    let Some(read) = read(disk, &first)? else { return Ok(None) };
-    let second = dir.join(copy(name));
-    let copied = self::read(disk, &second)?;
+    let (first, second) = (dir.join(name), dir.join(copy(name)));
+    let copied = read(disk, &second)?;
+    let read = match read(disk, &first)? {
+        Some(read) => read,
+        None if copied.is_some() => Err("it is missing".to_owned()),
+        None => return Ok(None),
+    };
     let damage = |path: &Path, reason: &str| Damage::of_head(path, 0, Position::FIRST, reason);
     let loaded = match (read, copied) {
         (Ok(content), None | Some(Ok(_))) => Loaded { content, may_be_old: false, damages: Vec::new() },
@@ -46,7 +50,9 @@ pub(crate) fn load<T: DeserializeOwned>(
         (Err(reason), Some(Ok(content))) => {
             Loaded { content, may_be_old: true, damages: vec![damage(&first, &reason)] }
         }
-        (Err(reason), None | Some(Err(_))) => return Err(damaged(&first, 0, reason)),
+        (Err(reason), None | Some(Err(_))) => {
+            return Err(damaged(&first, 0, format!("{reason}, and its copy is no better: {remedy}")));
+        }
     };
     Ok(Some(loaded))
 }

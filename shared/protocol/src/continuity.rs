@@ -23,6 +23,8 @@ const MAX_DENIALS: u32 = 3;
 pub struct Continuity {
     /// The last row that was handed over.
     anchor: Option<Anchor>,
+    /// The hash of row 1, when it was handed over: it tells a late row 1 from that of another history.
+    first: Option<Digest>,
     proof: Proof,
     /// Numbers the questions: an answer to an older one proves nothing.
     round: u64,
@@ -101,6 +103,11 @@ impl Continuity {
         }
     }
 
+    /// Row 1 was handed over, in no stated epoch.
+    pub fn begun(&mut self, first: Digest) {
+        self.first = Some(first);
+    }
+
     /// The log began anew, or states epochs now: nothing of the past is to be proven.
     pub fn forget(&mut self) {
         *self = Continuity { round: self.round + 1, ..Continuity::default() };
@@ -114,11 +121,12 @@ impl Continuity {
         }
     }
 
-    /// Rows came live. A repeated number is an interruption: it is a row that came before, or one of another history.
-    /// Row 1 always passes: that a server begins there says by itself that it began anew.
-    pub fn admit(&mut self, epoch: Epoch, range: SeqRange) -> Admission {
+    /// Rows came live, the first of them with the hash `first`. A repeated number is an interruption: it is a row that
+    /// came before, or one of another history. Row 1 passes unless it is the one that was handed over: that a server
+    /// begins there with other rows says by itself that it began anew.
+    pub fn admit(&mut self, epoch: Epoch, range: SeqRange, first: impl FnOnce() -> Digest) -> Admission {
         let Some(anchor) = self.anchor else { return Admission::Pass };
-        if epoch.is_stated() || range.start() <= Seq::FIRST {
+        if epoch.is_stated() || (range.start() <= Seq::FIRST && self.first != Some(first())) {
             return Admission::Pass;
         }
         if self.proof == Proof::Given && range.start() <= anchor.seq {

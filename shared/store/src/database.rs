@@ -45,7 +45,8 @@ impl Database {
         let owner = Owner::acquire(path)?;
         let connection = config(options)
             .and_then(|config| Connection::open_with_flags(path, config))
-            .doing("open the file")?;
+            .doing("open the file")
+            .map_err(|error| error.of_file(path))?;
         connection.execute_batch(SETTINGS).doing("set up the database")?;
         Ok(Database { connection, owner: Arc::new(owner), path: path.to_path_buf() })
     }

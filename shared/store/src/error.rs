@@ -84,6 +84,19 @@ impl StoreError {
         let path = path.to_path_buf();
         move |source| StoreError::File { doing, path, source }
     }
+
+    /// Names the file, which DuckDB does only for some errors.
+    pub(crate) fn of_file(self, path: &Path) -> StoreError {
+        let named = |reason: String| match reason.contains(&*path.to_string_lossy()) {
+            true => reason,
+            false => format!("{}: {reason}", path.display()),
+        };
+        match self {
+            StoreError::Database { doing, reason } => StoreError::Database { doing, reason: named(reason) },
+            StoreError::Damaged(reason) => StoreError::Damaged(named(reason)),
+            other => other,
+        }
+    }
 }
 
 /// Names what was being done when DuckDB refused.

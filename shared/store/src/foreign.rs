@@ -40,7 +40,8 @@ impl ForeignFile {
             .and_then(|config| config.with("autoinstall_known_extensions", "false"))
             .and_then(|config| config.with("autoload_known_extensions", "false"))
             .and_then(|config| Connection::open_with_flags(path, config))
-            .doing("open the file for reading")?;
+            .doing("open the file for reading")
+            .map_err(|error| error.of_file(path))?;
         Ok(ForeignFile { connection, path: path.to_path_buf() })
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     if let Some(folder) = &args.snapshots {
         configs = configs.with_snapshots(global, &data, Some(folder))?;
     }
-    let mut stack = Stack::start(configs)?;
+    let mut stack = Stack::start(configs.only_inside(&data))?;
     for source in sources(&args)? {
         stack.add_source(&source)?;
     }

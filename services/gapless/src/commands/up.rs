@@ -22,7 +22,7 @@ const ADMIN: &str = "127.0.0.1:9080";
 /// again at the next start.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folder of the journal and the archive [default: $XDG_DATA_HOME/gapless or ~/.local/share/gapless]
+    /// Folder of the journal and the archive, where the configuration names no other [default: $XDG_DATA_HOME/gapless or ~/.local/share/gapless]
     #[arg(long, value_name = "DIR", env = "GAPLESS_DATA", hide_env_values = true)]
     data: Option<PathBuf>,
     /// What to start with: host (this machine's telemetry), sim (a simulated market), replay:FILE,
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// the engine restarts quickly
     #[arg(long, value_name = "DIR")]
     snapshots: Option<PathBuf>,
+    /// Put the archive aside and begin a new one from what the journal still has: for an archive that cannot be read
+    #[arg(long)]
+    rebuild: bool,
     /// Take any free ports instead of the configured ones
     #[arg(long)]
     free_ports: bool,
@@ -48,7 +51,8 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     let data = args.data.map_or_else(default_data_dir, Ok)?;
     let ports = if args.free_ports { Ports::Free } else { Ports::Configured };
     let configs = Configs::load(global, &data, ports)?.with_sources(args.source)?;
-    let configs = configs.with_snapshots(global, &data, args.snapshots.as_deref())?;
+    let mut configs = configs.with_snapshots(global, &data, args.snapshots.as_deref())?;
+    configs.backfill.rebuild |= args.rebuild;
     if args.print_config {
         return render::line(configs.to_toml()?.trim_end()).map(|()| Outcome::Good);
     }

@@ -43,14 +43,10 @@ pub(crate) struct Configs {
 }
 
 impl Configs {
-    /// Each service's own configuration with everything below `data`.
+    /// Each service's own configuration. Below `data` lies what it does not place itself.
     pub(crate) fn load(global: &Global, data: &Path, ports: Ports) -> Result<Configs> {
         let common = global.common();
-        let inside = |name: &str| Value::from(data.join(name).to_string_lossy().into_owned());
-        let mut ingestion = Table::new();
-        ingestion.insert("journal".into(), table([("dir", inside("journal"))]));
-        let mut live_engine = Table::new();
-        let mut backfill = table_of([("archive", inside("archive/archive.duckdb"))]);
+        let (mut ingestion, mut live_engine, mut backfill) = (Table::new(), Table::new(), Table::new());
         if ports == Ports::Free {
             let any = || Value::from("tcp://127.0.0.1:*");
             ingestion.extend(table_of([
@@ -62,12 +58,33 @@ impl Configs {
             live_engine.extend(table_of([("live", any()), ("state", any())]));
             backfill.extend(table_of([("backfill", any())]));
         }
-        Ok(Configs {
+        let mut configs = Configs {
             ingestion: gapless_service_kit::load("ingestion", &common, ingestion)?,
             live_engine: gapless_service_kit::load("live-engine", &common, live_engine)?,
             backfill: gapless_service_kit::load("backfill", &common, backfill)?,
             snapshots: None,
-        })
+        };
+        let (journal, archive) = (journal_in(data), archive_in(data));
+        if configs.ingestion.journal.dir == gapless_ingestion::Config::default().journal.dir {
+            configs.ingestion.journal.dir = journal;
+        }
+        if configs.backfill.archive == gapless_backfill::Config::default().archive {
+            configs.backfill.archive = archive;
+        }
+        Ok(configs)
+    }
+
+    /// With everything that is written below `data`, whatever the configuration says: for what must not touch the
+    /// data of a real stack. The folder of the artifacts is the one that was asked for.
+    pub(crate) fn only_inside(mut self, data: &Path) -> Configs {
+        self.ingestion.journal.dir = journal_in(data);
+        self.backfill.archive = archive_in(data);
+        self.live_engine.checkpoint_dir = PathBuf::new();
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.checkpoint.dir = data.join("checkpoints");
+            self.live_engine.checkpoint_dir = snapshots.checkpoint.dir.clone();
+        }
+        self
     }
 
     /// With the snapshot-writer, when its table is configured or a folder for artifacts is given. Below `data`
@@ -135,6 +152,14 @@ impl Configs {
     }
 }
 
+fn journal_in(data: &Path) -> PathBuf {
+    data.join("journal")
+}
+
+fn archive_in(data: &Path) -> PathBuf {
+    data.join("archive/archive.duckdb")
+}
+
 /// `$XDG_DATA_HOME/gapless`, or `~/.local/share/gapless`.
 pub(crate) fn default_data_dir() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -157,8 +182,4 @@ pub(super) fn follow_all(config: &mut gapless_snapshot_writer::Config, at: &gapl
 
 fn table_of<const N: usize>(fields: [(&str, Value); N]) -> Table {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn table<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Table(table_of(fields))
 }

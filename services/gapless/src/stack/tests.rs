@@ -14,6 +14,26 @@ fn everything_lies_in_one_folder_and_free_ports_are_free() {
 }
 
 #[test]
+fn what_the_configuration_places_stays_there_and_a_demo_touches_none_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gapless.toml");
+    let text = "[ingestion.journal]\ndir = \"j\"\n[backfill]\narchive = \"a.duckdb\"\n\
+                [live-engine]\ncheckpoint_dir = \"c\"\n[snapshot-writer.checkpoint]\ndir = \"c\"\n";
+    std::fs::write(&config, text).unwrap();
+    let global = Global { config: Some(config), ..Global::default() };
+    let configs = Configs::load(&global, folder.path(), Ports::Free).unwrap();
+    let configs = configs.with_snapshots(&global, folder.path(), None).unwrap();
+    let places = |configs: &Configs| {
+        let checkpoints = configs.snapshots.as_ref().unwrap().checkpoint.dir.clone();
+        let engine = configs.live_engine.checkpoint_dir.clone();
+        [configs.ingestion.journal.dir.clone(), configs.backfill.archive.clone(), checkpoints, engine]
+    };
+    assert_eq!(places(&configs), ["j", "a.duckdb", "c", "c"].map(std::path::PathBuf::from));
+    let inside = places(&configs.only_inside(folder.path()));
+    assert!(inside.iter().all(|place| place.starts_with(folder.path())), "{inside:?}");
+}
+
+#[test]
 fn snapshots_are_written_only_when_somebody_wants_them_and_the_engine_finds_its_checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let load = |text: &str, artifacts: Option<&std::path::Path>| {

@@ -5,7 +5,7 @@ use super::dialect::{StreamDialect, Wish};
 use super::reply;
 use crate::dialect::{Step, Steps};
 use crate::exchange::Question;
-use gapless_model::{Batch, Digest, Epoch, Rows, Seq, SeqRange};
+use gapless_model::{Batch, Candle, Digest, Epoch, Rows, Seq, SeqRange};
 use gapless_protocol::{Admission, Failure, Input, LogStatus, RequestId, Verdict};
 use gapless_wire::BackfillCandlesResponse;
 
@@ -16,7 +16,12 @@ impl StreamDialect {
         if batch.rows.is_empty() {
             return batch.epoch.is_stated() || !stream.continuity.is_in_doubt();
         }
-        let admission = stream.continuity.admit(batch.epoch, batch.range());
+        let first = || match &batch.rows {
+            Rows::Candles(rows) => rows.first().map_or(Digest::default(), |row| digest_of(batch.start, *row)),
+            // Servers without epochs have candles only.
+            Rows::Metrics(_) | Rows::Warnings(_) => Digest::default(),
+        };
+        let admission = stream.continuity.admit(batch.epoch, batch.range(), first);
         self.ask_for_proof(log, steps);
         admission == Admission::Pass
     }
@@ -53,7 +58,7 @@ impl StreamDialect {
             return;
         }
         let found = response.candles.first().filter(|_| response.start == seq);
-        let found = found.map(|row| Digest::of(seq, &Rows::Candles(vec![*row])));
+        let found = found.map(|row| digest_of(seq, *row));
         match stream.continuity.answered(round, found) {
             Verdict::Same { withheld: Seq::NONE } => {}
             Verdict::Same { withheld } => {
@@ -92,7 +97,7 @@ impl StreamDialect {
         let stream = self.directory.get_mut(question.owner).ok_or(Failure::UnknownLog)?;
         if !response.epoch.is_stated() {
             let first = response.candles.first().filter(|_| response.start < range.start());
-            let first = first.map(|row| Digest::of(response.start, &Rows::Candles(vec![*row])));
+            let first = first.map(|row| digest_of(response.start, *row));
             let contradicts =
                 first.is_some_and(|digest| stream.continuity.contradicts(response.start, digest));
             if contradicts || stream.continuity.is_in_doubt() {
@@ -112,12 +117,19 @@ impl StreamDialect {
                 stream.continuity.forget();
             }
         } else if let Rows::Candles(rows) = &batch.rows
-            && let Some(row) = rows.last()
+            && let (Some(first), Some(last)) = (rows.first(), rows.last())
         {
             let seq = batch.range().last();
-            let digest = Digest::of(seq, &Rows::Candles(vec![*row]));
-            stream.continuity.handed_over(*epoch, seq, digest);
+            stream.continuity.handed_over(*epoch, seq, digest_of(seq, *last));
+            if batch.start == Seq::FIRST {
+                stream.continuity.begun(digest_of(batch.start, *first));
+            }
             self.is_wary = true;
         }
     }
+}
+
+/// The hash of one row alone.
+fn digest_of(seq: Seq, row: Candle) -> Digest {
+    Digest::of(seq, &Rows::Candles(vec![row]))
 }

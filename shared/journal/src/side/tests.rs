@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 type Content = BTreeMap<String, u64>;
 
 const NAME: &str = "followers.json";
+const REMEDY: &str = "remove both";
 
 fn dir() -> &'static Path {
     Path::new("/journal")
@@ -35,7 +36,7 @@ fn a_flipped_bit_anywhere_is_noticed_or_changes_nothing() {
         for (at, bit) in places.flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let disk = stored(41);
             flip(&disk, copy, at, bit);
-            let loaded = load::<Content>(&disk, dir(), NAME).unwrap().unwrap();
+            let loaded = load::<Content>(&disk, dir(), NAME, REMEDY).unwrap().unwrap();
             assert_eq!(loaded.content, content(41), "byte {at} bit {bit} of {copy}");
             assert_eq!(loaded.may_be_old, copy == NAME && !loaded.damages.is_empty());
         }
@@ -47,7 +48,16 @@ fn with_both_copies_damaged_nothing_is_believed() {
     let disk = stored(41);
     flip(&disk, NAME, 30, 1);
     flip(&disk, "followers.json.copy", 30, 1);
-    assert!(matches!(load::<Content>(&disk, dir(), NAME), Err(JournalError::Damaged { .. })));
+    let Err(error) = load::<Content>(&disk, dir(), NAME, REMEDY) else { panic!("it is believed") };
+    assert!(matches!(error, JournalError::Damaged { .. }) && error.to_string().contains(REMEDY), "{error}");
+}
+
+#[test]
+fn a_copy_that_was_left_alone_may_be_old() {
+    let disk = stored(41);
+    disk.remove(&dir().join(NAME)).unwrap();
+    let loaded = load::<Content>(&disk, dir(), NAME, REMEDY).unwrap().unwrap();
+    assert_eq!((loaded.content, loaded.may_be_old, loaded.damages.len()), (content(41), true, 1));
 }
 
 #[test]
@@ -55,7 +65,7 @@ fn between_two_copies_the_first_is_the_newer_one() {
     let disk = stored(41);
     let newer = stored(42).read(&dir().join(NAME)).unwrap();
     disk.put(dir().join(NAME), newer);
-    let loaded = load::<Content>(&disk, dir(), NAME).unwrap().unwrap();
+    let loaded = load::<Content>(&disk, dir(), NAME, REMEDY).unwrap().unwrap();
     assert_eq!((loaded.content, loaded.damages.len()), (content(42), 0));
 }
 
@@ -63,6 +73,6 @@ fn between_two_copies_the_first_is_the_newer_one() {
 fn a_file_of_a_release_before_is_read() {
     let disk = MemoryDisk::default();
     disk.put(dir().join(NAME), serde_json::to_vec_pretty(&content(5)).unwrap());
-    assert_eq!(load::<Content>(&disk, dir(), NAME).unwrap().unwrap().content, content(5));
-    assert!(load::<Content>(&disk, dir(), "other.json").unwrap().is_none());
+    assert_eq!(load::<Content>(&disk, dir(), NAME, REMEDY).unwrap().unwrap().content, content(5));
+    assert!(load::<Content>(&disk, dir(), "other.json", REMEDY).unwrap().is_none());
 }

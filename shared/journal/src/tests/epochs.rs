@@ -88,10 +88,10 @@ fn records_that_a_follower_has_and_the_files_do_not_begin_an_epoch_once() {
     let path = last_file(dir.path());
     let length = std::fs::metadata(&path).unwrap().len();
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    // Each frame has 50 bytes. The last record nobody had: a tail torn there loses nothing known.
-    file.set_len(length - 10).unwrap();
+    // Each frame has 50 bytes. The last record nobody had: without it nothing known is lost.
+    file.set_len(length - 50).unwrap();
     assert_eq!(reopen(dir.path()).recovery.left_epoch, None);
-    file.set_len(length - 60).unwrap();
+    file.set_len(length - 100).unwrap();
     let opened = reopen(dir.path());
     assert_eq!(opened.recovery.left_epoch, Some(Epoch(NOW.0 as u64)));
     assert_eq!(opened.appender.next_position(), Position(4));

@@ -26,8 +26,8 @@ fn question(continuity: &mut Continuity) -> u64 {
 #[test]
 fn rows_pass_as_long_as_nothing_was_interrupted() {
     let mut continuity = at_20();
-    assert_eq!(continuity.admit(NO_EPOCH, rows(21, 22)), Admission::Pass);
-    assert_eq!(continuity.admit(NO_EPOCH, rows(40, 40)), Admission::Pass, "a gap is no doubt");
+    assert_eq!(continuity.admit(NO_EPOCH, rows(21, 22), || row(1, 21)), Admission::Pass);
+    assert_eq!(continuity.admit(NO_EPOCH, rows(40, 40), || row(1, 40)), Admission::Pass, "a gap is no doubt");
     assert_eq!(continuity.poll_question(), None);
 }
 
@@ -35,11 +35,11 @@ fn rows_pass_as_long_as_nothing_was_interrupted() {
 fn after_an_interruption_nothing_passes_until_the_last_row_is_proven_the_same() {
     let mut continuity = at_20();
     continuity.interrupted();
-    assert_eq!(continuity.admit(NO_EPOCH, rows(21, 25)), Admission::Withhold);
+    assert_eq!(continuity.admit(NO_EPOCH, rows(21, 25), || row(1, 21)), Admission::Withhold);
     let round = question(&mut continuity);
     assert_eq!(continuity.poll_question(), None, "asked once");
     assert_eq!(continuity.answered(round, Some(row(1, 20))), Verdict::Same { withheld: Seq(25) });
-    assert_eq!(continuity.admit(NO_EPOCH, rows(26, 26)), Admission::Pass);
+    assert_eq!(continuity.admit(NO_EPOCH, rows(26, 26), || row(1, 26)), Admission::Pass);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn another_row_of_the_same_number_is_another_history() {
 #[test]
 fn a_repeated_number_is_doubted_and_cleared_by_the_same_row() {
     let mut continuity = at_20();
-    assert_eq!(continuity.admit(NO_EPOCH, rows(19, 20)), Admission::Withhold);
+    assert_eq!(continuity.admit(NO_EPOCH, rows(19, 20), || row(1, 19)), Admission::Withhold);
     let round = question(&mut continuity);
     assert_eq!(continuity.answered(round, Some(row(1, 20))), Verdict::Same { withheld: Seq(20) });
     assert!(!continuity.is_in_doubt());
@@ -63,7 +63,17 @@ fn a_repeated_number_is_doubted_and_cleared_by_the_same_row() {
 fn row_1_passes_in_any_doubt() {
     let mut continuity = at_20();
     continuity.interrupted();
-    assert_eq!(continuity.admit(NO_EPOCH, rows(1, 3)), Admission::Pass);
+    assert_eq!(continuity.admit(NO_EPOCH, rows(1, 3), || row(1, 1)), Admission::Pass);
+}
+
+#[test]
+fn row_1_that_comes_late_is_doubted_and_another_row_1_passes() {
+    let mut continuity = at_20();
+    continuity.begun(row(1, 1));
+    assert_eq!(continuity.admit(NO_EPOCH, rows(1, 20), || row(2, 1)), Admission::Pass);
+    assert_eq!(continuity.admit(NO_EPOCH, rows(1, 20), || row(1, 1)), Admission::Withhold);
+    let round = question(&mut continuity);
+    assert_eq!(continuity.answered(round, Some(row(1, 20))), Verdict::Same { withheld: Seq(20) });
 }
 
 #[test]
@@ -96,7 +106,7 @@ fn an_answer_from_before_the_last_interruption_proves_nothing() {
 #[test]
 fn a_stored_cursor_wants_proof_at_once() {
     let mut continuity = Continuity::resume(Seq(20), Some(row(1, 20)));
-    assert_eq!(continuity.admit(NO_EPOCH, rows(21, 21)), Admission::Withhold);
+    assert_eq!(continuity.admit(NO_EPOCH, rows(21, 21), || row(1, 21)), Admission::Withhold);
     let round = question(&mut continuity);
     assert_eq!(continuity.answered(round, Some(row(2, 20))), Verdict::Another);
     assert!(!Continuity::resume(Seq::NONE, None).is_in_doubt(), "nothing stored, nothing to prove");
@@ -114,7 +124,7 @@ fn a_stored_cursor_without_its_row_takes_the_row_that_it_finds() {
 fn a_server_that_states_epochs_needs_no_proof() {
     let mut continuity = at_20();
     continuity.interrupted();
-    assert_eq!(continuity.admit(Epoch(7), rows(21, 21)), Admission::Pass);
+    assert_eq!(continuity.admit(Epoch(7), rows(21, 21), || row(1, 21)), Admission::Pass);
     continuity.handed_over(Epoch(7), Seq(21), row(1, 21));
     assert!(!continuity.is_anchored() && !continuity.is_in_doubt());
 }

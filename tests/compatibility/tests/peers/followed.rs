@@ -13,6 +13,7 @@ use std::time::Duration;
 for_each_peer!(
     every_row_comes_once_and_in_order_whatever_next_sequence_means,
     a_lost_tail_is_noticed_although_nobody_proves_the_end,
+    a_first_batch_that_comes_late_is_no_restart,
     a_restart_at_sequence_1_is_a_reset,
     a_restart_that_outran_the_client_is_a_reset,
     a_file_never_holds_rows_of_two_histories,
@@ -119,6 +120,17 @@ fn a_lost_tail_is_noticed_although_nobody_proves_the_end(written: Written) {
     copy.until(1, 10);
     server.order(Order::Append { rows: 5, live: false });
     copy.until(1, 15);
+}
+
+fn a_first_batch_that_comes_late_is_no_restart(written: Written) {
+    let Some(mut server) = written.server(&Setup::new(&key(), NextSequence::LastReturned)) else { return };
+    server.order(Order::Append { rows: 20, live: false });
+    let mut copy = Copy::follow(&*server);
+    copy.until(1, 20);
+    copy.until_live(&mut *server);
+    server.order(Order::Repeat { from: 1, to: 20 });
+    copy.until_live(&mut *server);
+    assert_eq!(copy.resets, 0);
 }
 
 /// Follows a server with `rows` rows, which then is another process that has had `rows_after`.

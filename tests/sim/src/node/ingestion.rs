@@ -109,6 +109,7 @@ impl IngestionNode {
             epochs: &status.epochs,
             earliest: status.earliest,
             records: &found,
+            torn: opened.recovery.cut.is_some(),
             tail,
             streams: &ledger.streams(io.wall),
         });

@@ -27,6 +27,8 @@ pub struct Reopened<'a> {
     pub earliest: Position,
     /// Everything that can be read from there on, with `None` for what cannot because it is damaged.
     pub records: &'a [Option<Vec<u8>>],
+    /// The newest file ended inside a record.
+    pub torn: bool,
     /// The first record of the newest file.
     pub tail: Position,
     /// Every stream as the sequencer knows it.
@@ -94,7 +96,8 @@ impl Truth {
             format!("records after {latest} of {had} are gone, and the epoch is the same")
         });
         let needless = ending == Ending::Killed && !new_epochs.is_empty() && latest >= had;
-        let is_excused = had == Position::NONE || self.is_damaged();
+        // Half a record is what a killed process leaves on a full disk, and what somebody leaves who cut the file.
+        let is_excused = had == Position::NONE || self.is_damaged() || found.torn;
         self.require(!needless || is_excused, "an epoch ends only by a loss", || {
             format!("{new_epochs:?} began although nothing was lost")
         });
