@@ -58,6 +58,7 @@ mod followers;
 mod ledger;
 mod producers;
 mod recorder;
+mod restate;
 
 pub use crate::intake::Checked;
 pub use answer::Answer;

@@ -6,7 +6,7 @@ use crate::intake::Intake;
 use crate::scrub::{Intact, Scrub};
 use crate::{SERVICE, clock};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use gapless_journal::Journal;
+use gapless_journal::{Journal, JournalError};
 use gapless_service_kit::metrics::{self, names};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,6 +54,8 @@ impl Housekeeping {
                 let forgotten = metrics::counter(names::FOLLOWERS_FORGOTTEN, SERVICE, &[]);
                 forgotten.increment(retired.forgotten.len() as u64);
             }
+            // The journal has said so itself.
+            Err(JournalError::Halted { .. }) => {}
             Err(error) => tracing::warn!(%error, "the journal could not be tidied"),
         }
     }

@@ -71,12 +71,12 @@ impl Intact {
         metrics::gauge(names::JOURNAL_DAMAGED, SERVICE, &[]).set(records as f64);
         match damage.first() {
             None => self.0.holds(),
-            Some(first) => self.0.holds_but(format!(
-                "{} damaged places with {records} records that cannot be served any more, the first in {} at byte {}",
-                damage.len(),
-                first.file.display(),
-                first.offset
-            )),
+            Some(first) => self.0.holds_but(match damage.len() {
+                1 => first.to_string(),
+                places => format!(
+                    "{places} damaged places with {records} records that cannot be served any more, the first: {first}"
+                ),
+            }),
         }
     }
 }

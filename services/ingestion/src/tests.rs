@@ -3,6 +3,7 @@
 mod corpus;
 mod followers;
 mod full_disk;
+mod halting;
 mod hostile;
 mod ingest;
 mod inputs;

@@ -93,7 +93,7 @@ impl Shell {
             }
             let now = Instant::now();
             if self.beat.due_in(now).is_zero() {
-                self.writable.look(|| self.recorder.probe());
+                self.writable.look(self.journal.halted(), || self.recorder.probe());
                 self.publish_heartbeat()?;
                 self.beat.sent(now);
             }

@@ -3,7 +3,6 @@
 use crate::error::io_error;
 use crate::frame;
 use crate::header::Previous;
-use crate::meta::Meta;
 use crate::segment::Segment;
 use crate::{Journal, JournalError, MAX_RECORD_BYTES, Options, Sync};
 use gapless_disk::{DiskFile, leftover};
@@ -28,7 +27,6 @@ const SEGMENTS_PER_AGE: u32 = 8;
 pub struct Appender {
     journal: Journal,
     options: Options,
-    meta: Meta,
     /// Whether `journal.json` says so. No record is written before: it may still call the journal closed.
     meta_is_stored: bool,
     segment: Arc<Segment>,
@@ -55,7 +53,7 @@ impl Appender {
     pub(crate) fn new(
         journal: Journal,
         options: Options,
-        (meta, meta_is_stored): (Meta, bool),
+        meta_is_stored: bool,
         segment: Arc<Segment>,
         file: Arc<dyn DiskFile>,
     ) -> Result<Appender, JournalError> {
@@ -64,7 +62,6 @@ impl Appender {
         Ok(Appender {
             journal,
             options,
-            meta,
             meta_is_stored,
             segment,
             file,
@@ -85,7 +82,7 @@ impl Appender {
     /// # Errors
     /// [`JournalError::NoSpace`] leaves the journal as it was, and the same group may be tried again;
     /// [`JournalError::RecordSize`] for a record that is empty or too long; [`JournalError::Broken`] when
-    /// an earlier failure left the end of the file unknown.
+    /// an earlier failure left the end of the file unknown; [`JournalError::Halted`] as [`Journal::halted`] says.
     pub fn append(&mut self, records: &[impl AsRef<[u8]>]) -> Result<Appended, JournalError> {
         self.check_usable()?;
         let first = self.next_position();
@@ -187,15 +184,16 @@ impl Appender {
     /// Syncs everything and notes that the journal was closed properly.
     ///
     /// # Errors
-    /// When syncing fails: then the next open treats it like a killed process.
-    pub fn close(mut self) -> Result<(), JournalError> {
-        self.check_usable()?;
+    /// When syncing fails: then the next open treats it like a killed process. [`JournalError::Halted`] when the
+    /// files are not in their place any more.
+    pub fn close(self) -> Result<(), JournalError> {
+        self.check_whole()?;
+        self.journal.check_place()?;
         self.journal.shared.syncer.force(&*self.file).map_err(io_error("sync", &self.segment.path))?;
         let latest = self.journal.latest();
         self.journal.shared.syncer.reached(latest);
         self.journal.persist_followers()?;
-        self.meta.closed_at = Some(latest.0);
-        self.meta.store(&*self.options.disk, &self.options.dir)
+        self.journal.shared.change_meta(|meta| meta.closed_at = Some(latest.0))
     }
 
     /// Notes that the journal is open, when a full disk did not let that be noted before.
@@ -204,12 +202,17 @@ impl Appender {
             return Ok(());
         }
         self.refused_bytes = self.refused_bytes.max(META_BYTES);
-        self.meta.store(&*self.options.disk, &self.options.dir)?;
+        self.journal.shared.change_meta(|_| ())?;
         self.meta_is_stored = true;
         Ok(())
     }
 
     fn check_usable(&self) -> Result<(), JournalError> {
+        self.check_whole()?;
+        self.journal.halted().map_or(Ok(()), Err)
+    }
+
+    fn check_whole(&self) -> Result<(), JournalError> {
         match &self.broken {
             Some(reason) => Err(JournalError::Broken { reason: reason.clone() }),
             None => self.journal.shared.syncer.failure().map_or(Ok(()), Err),

@@ -6,6 +6,7 @@
 
 use crate::damage::Damage;
 use crate::error::{damaged, io_error};
+use crate::meta::Meta;
 use crate::segment::Segment;
 use crate::{JournalError, Options, Verify};
 use gapless_disk::DiskFile;
@@ -65,12 +66,13 @@ impl Chain {
         Ok(chain)
     }
 
-    /// The newest preamble that is whole. Damaged ones are passed over: then more records have to be read.
-    pub(crate) fn base(&mut self, active: &dyn DiskFile) -> Result<Base, JournalError> {
+    /// The newest preamble that is whole and of the history that `meta` tells. Others are passed over: then
+    /// more records have to be read.
+    pub(crate) fn base(&mut self, active: &dyn DiskFile, meta: &Meta) -> Result<Base, JournalError> {
         let last = self.segments.len().saturating_sub(1);
         for (at, segment) in self.segments.iter().enumerate().rev() {
             let replay_from = segment.first();
-            if !segment.is_whole {
+            if !segment.is_whole || !meta.believes(segment.header.epoch, replay_from) {
                 continue;
             }
             let sealed = (at < last).then(|| segment.reader()).transpose();

@@ -14,8 +14,7 @@ pub enum JournalError {
     },
     /// Bytes are not what was written. Nothing was changed; a person has to decide.
     #[error(
-        "the journal file {} is damaged at byte {offset}: {reason}. Nothing was changed. Restore the file from a \
-         copy, or move the folder away to begin a new history",
+        "the journal file {} is damaged at byte {offset}: {reason}. Nothing was changed: {remedy}",
         file.display()
     )]
     Damaged {
@@ -25,6 +24,8 @@ pub enum JournalError {
         offset: u64,
         /// What is wrong there.
         reason: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The files were written by a version that this one does not know.
     #[error("the journal file {} has format {found}, this program reads format {known}: use the newer program", file.display())]
@@ -46,6 +47,13 @@ pub enum JournalError {
     #[error("the journal takes no more records since {reason}: restart the service once the disk is well")]
     Broken {
         /// What happened.
+        reason: String,
+    },
+    /// The files are not what this journal was last, or not where they were. Nothing is taken any more, so that
+    /// no number is given out twice and nothing acknowledged that is not there; a person has to decide.
+    #[error("the journal takes no more records: {reason}")]
+    Halted {
+        /// What was seen, what it means, and what to do.
         reason: String,
     },
     /// A record that no reader could be sent.
@@ -91,11 +99,24 @@ pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
 /// The most characters of a reason: a damaged file may hold anything, and a parser repeats it.
 const MAX_REASON_CHARS: usize = 300;
 
+/// What to do about a file that somebody else changed or took away.
+const REMEDY: &str = "restore the file from a copy, or move the folder away to begin a new history, at which followers start again";
+
 pub(crate) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> JournalError {
+    beyond_repair(file, offset, reason, REMEDY)
+}
+
+/// As [`damaged`], with a remedy of its own.
+pub(crate) fn beyond_repair(
+    file: &Path,
+    offset: u64,
+    reason: impl Into<String>,
+    remedy: &'static str,
+) -> JournalError {
     let mut reason = reason.into();
     if let Some((end, _)) = reason.char_indices().nth(MAX_REASON_CHARS) {
         reason.truncate(end);
         reason.push_str("...");
     }
-    JournalError::Damaged { file: file.to_path_buf(), offset, reason }
+    JournalError::Damaged { file: file.to_path_buf(), offset, reason, remedy }
 }

@@ -3,7 +3,7 @@
 use crate::damage::Damage;
 use crate::{Journal, JournalError, side};
 use gapless_disk::Disk;
-use gapless_model::{Position, UnixMillis};
+use gapless_model::{Epoch, Position, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,12 +51,63 @@ pub(crate) struct Followers {
 struct Follower {
     acknowledged: u64,
     seen_ms: i64,
+    /// Where the journal ended at the first open after which this follower has not said yet that it has no other
+    /// records than the journal; `None`: it has. Later records may be others than it has, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unconfirmed_after: Option<u64>,
+    /// It acknowledged more than the journal has, in the same epoch.
+    #[serde(default, skip_serializing_if = "is_false")]
+    overtakes: bool,
     /// How long it was not heard of while the journal was open.
     #[serde(skip)]
     unseen: Duration,
 }
 
+// The shape that serde asks for.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// What a follower says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// That it is there.
+    Here,
+    /// That it needs nothing up to here; in which epoch it does not say.
+    Unstated(Position),
+    /// The same, in the journal's epoch.
+    Has(Position),
+    /// The same, and the journal does not have that record.
+    Ahead(Position),
+}
+
 impl Follower {
+    /// One that was never heard of, of a journal that ended at `opened_at` when it was opened.
+    fn unknown(opened_at: Position) -> Follower {
+        Follower {
+            acknowledged: 0,
+            seen_ms: 0,
+            unconfirmed_after: Some(opened_at.0),
+            overtakes: false,
+            unseen: Duration::ZERO,
+        }
+    }
+
+    fn hear(&mut self, word: Word, now: UnixMillis) {
+        (self.seen_ms, self.unseen) = (now.0, Duration::ZERO);
+        match word {
+            Word::Here => {}
+            Word::Unstated(position) => self.acknowledged = position.0,
+            Word::Has(position) => (self.acknowledged, self.unconfirmed_after) = (position.0, None),
+            Word::Ahead(position) => (self.acknowledged, self.overtakes) = (position.0, true),
+        }
+    }
+
+    fn is_ahead(&self, latest: Position) -> bool {
+        self.overtakes || self.acknowledged > latest.0
+    }
+
     fn status(&self, id: &str) -> FollowerStatus {
         FollowerStatus {
             id: id.to_owned(),
@@ -77,12 +128,30 @@ impl Followers {
         Ok((followers, damages))
     }
 
-    /// Nobody has acknowledged what is not there: after a loss, positions are given out anew.
-    pub(crate) fn cap(&mut self, latest: Position) {
-        for follower in self.known.values_mut().filter(|follower| follower.acknowledged > latest.0) {
-            follower.acknowledged = latest.0;
-            self.unsaved = true;
+    /// The journal was opened and ends at `latest`, in a new epoch if one has `begun`. Nobody has acknowledged what
+    /// is not there: after a loss, positions are given out anew.
+    pub(crate) fn opened(&mut self, latest: Position, begun: bool) {
+        let kept = if begun { self.shared(latest) } else { latest };
+        for follower in self.known.values_mut() {
+            let unconfirmed_after = follower.unconfirmed_after.filter(|_| !begun).or(Some(latest.0));
+            let acknowledged = follower.acknowledged.min(kept.0);
+            self.unsaved |= acknowledged != follower.acknowledged
+                || unconfirmed_after != follower.unconfirmed_after
+                || follower.overtakes;
+            *follower = Follower { acknowledged, unconfirmed_after, overtakes: false, ..*follower };
         }
+    }
+
+    /// Whether somebody has records that a journal which ends at `latest` does not have.
+    pub(crate) fn are_ahead(&self, latest: Position) -> bool {
+        self.known.values().any(|follower| follower.is_ahead(latest))
+    }
+
+    /// Up to here everybody who is ahead of a journal that ends at `latest` has the same records as it.
+    pub(crate) fn shared(&self, latest: Position) -> Position {
+        let ahead = self.known.values().filter(|follower| follower.is_ahead(latest));
+        let shared = ahead.filter_map(|follower| follower.unconfirmed_after).min();
+        Position(shared.unwrap_or(u64::MAX)).min(latest)
     }
 
     /// The newest record that a follower has: so far the journal was, whatever its files say now.
@@ -115,7 +184,7 @@ impl Followers {
         gone.iter().map(|(id, follower)| follower.status(id)).collect()
     }
 
-    fn save(&mut self) -> Result<(), JournalError> {
+    pub(crate) fn save(&mut self) -> Result<(), JournalError> {
         side::store(&*self.disk, &self.dir, NAME, &self.known)?;
         self.unsaved = false;
         Ok(())
@@ -123,16 +192,40 @@ impl Followers {
 }
 
 impl Journal {
-    /// Follower `id` needs nothing up to and with `position` any more; it is registered when it was not.
-    /// A registration is durable when this returns, later positions with the next
-    /// [`Journal::persist_followers`]. A position past the end counts as the end; a lower one than before
-    /// is believed, since a follower that lost its state needs the records again.
+    /// Follower `id` needs nothing up to and with `position` of `epoch` any more; it is registered when it was not.
+    /// A registration is durable when this returns, later positions with the next [`Journal::persist_followers`].
+    /// A lower position than before is believed, since a follower that lost its state needs the records again.
+    ///
+    /// A position of another epoch may be another record here, and only shows that the follower is there. One past
+    /// the end in the journal's own epoch proves that records are missing here: then the journal is halted
+    /// ([`Journal::halted`]), and the next open begins a new epoch. Without a stated epoch it counts as the end.
     ///
     /// # Errors
     /// [`JournalError::Follower`] for an id that is not 1 to 128 printable ASCII characters and for more
     /// than [`MAX_FOLLOWERS`]; [`JournalError::NoSpace`] when the registration cannot be stored.
-    pub fn acknowledge(&self, id: &str, position: Position, now: UnixMillis) -> Result<(), JournalError> {
-        self.note(id, Some(position.min(self.latest())), now)
+    pub fn acknowledge(
+        &self,
+        id: &str,
+        epoch: Epoch,
+        position: Position,
+        now: UnixMillis,
+    ) -> Result<(), JournalError> {
+        check_id(id)?;
+        let latest = self.latest();
+        let word = match epoch {
+            Epoch::UNSTATED => Word::Unstated(position.min(latest)),
+            epoch if epoch != self.epoch() => Word::Here,
+            _ if position > latest => {
+                self.overtaken_by(id, position, latest);
+                Word::Ahead(position)
+            }
+            _ => Word::Has(position),
+        };
+        match word {
+            // Which records such a position means is not known.
+            Word::Unstated(_) | Word::Has(_) if self.halted().is_some() => self.note(id, Word::Here, now),
+            word => self.note(id, word, now),
+        }
     }
 
     /// Follower `id` was heard of, without a position that means anything here: it needs what it needed
@@ -141,30 +234,33 @@ impl Journal {
     /// # Errors
     /// As [`Journal::acknowledge`].
     pub fn hear_of(&self, id: &str, now: UnixMillis) -> Result<(), JournalError> {
-        self.note(id, None, now)
+        check_id(id)?;
+        self.note(id, Word::Here, now)
     }
 
-    fn note(&self, id: &str, position: Option<Position>, now: UnixMillis) -> Result<(), JournalError> {
-        let refuse = |reason| JournalError::Follower { id: id.chars().take(80).collect(), reason };
-        if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(refuse("an id has 1 to 128 printable ASCII characters without spaces"));
-        }
+    fn note(&self, id: &str, word: Word, now: UnixMillis) -> Result<(), JournalError> {
         let mut followers = self.shared.followers();
-        let before = followers.known.get(id).map(|known| Position(known.acknowledged));
-        let acknowledged = position.or(before).unwrap_or_default().0;
-        let follower = Follower { acknowledged, seen_ms: now.0, unseen: Duration::ZERO };
-        if let Some(known) = followers.known.get_mut(id) {
-            *known = follower;
-            followers.unsaved = true;
-            return Ok(());
+        let before = followers.known.get(id).copied();
+        if before.is_none() && followers.known.len() >= MAX_FOLLOWERS {
+            return Err(refused(id, "too many followers are registered: forget one that no longer exists"));
         }
-        if followers.known.len() >= MAX_FOLLOWERS {
-            return Err(refuse("too many followers are registered: forget one that no longer exists"));
-        }
+        let mut follower = before.unwrap_or_else(|| Follower::unknown(self.shared.opened_at));
+        follower.hear(word, now);
+        followers.unsaved = true;
         followers.known.insert(id.to_owned(), follower);
-        tracing::info!(follower = id, acknowledged, "journal follower registered");
-        let saved = followers.save();
-        if saved.is_err() {
+        match before {
+            Some(before) if before.overtakes == follower.overtakes => return Ok(()),
+            Some(_) => {}
+            None => {
+                tracing::info!(
+                    follower = id,
+                    acknowledged = follower.acknowledged,
+                    "journal follower registered"
+                );
+            }
+        }
+        let saved = self.check_place().and_then(|()| followers.save());
+        if saved.is_err() && before.is_none() && !follower.overtakes {
             followers.known.remove(id);
         }
         saved
@@ -175,8 +271,13 @@ impl Journal {
     /// # Errors
     /// When that cannot be stored; then it is still known.
     pub fn forget_follower(&self, id: &str) -> Result<bool, JournalError> {
+        self.check_place()?;
         let mut followers = self.shared.followers();
         let Some(known) = followers.known.remove(id) else { return Ok(false) };
+        if known.overtakes {
+            followers.known.insert(id.to_owned(), known);
+            return Err(refused(id, "it has records that are missing here: open the journal again first"));
+        }
         if let Err(error) = followers.save() {
             followers.known.insert(id.to_owned(), known);
             return Err(error);
@@ -195,7 +296,19 @@ impl Journal {
     /// # Errors
     /// When the file cannot be written; what it said before still holds, and holds back more.
     pub fn persist_followers(&self) -> Result<(), JournalError> {
+        self.check_place()?;
         let mut followers = self.shared.followers();
         if followers.unsaved { followers.save() } else { Ok(()) }
     }
+}
+
+fn check_id(id: &str) -> Result<(), JournalError> {
+    if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(refused(id, "an id has 1 to 128 printable ASCII characters without spaces"));
+    }
+    Ok(())
+}
+
+fn refused(id: &str, reason: &'static str) -> JournalError {
+    JournalError::Follower { id: id.chars().take(80).collect(), reason }
 }

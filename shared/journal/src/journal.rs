@@ -2,6 +2,8 @@
 
 use crate::damage::Damages;
 use crate::followers::Followers;
+use crate::halt::Halts;
+use crate::meta::{Meta, TakenOver};
 use crate::segment::Segment;
 use crate::sync::Syncer;
 use crate::{JournalError, Retention};
@@ -29,6 +31,12 @@ pub(crate) struct Shared {
     pub(crate) followers: Mutex<Followers>,
     pub(crate) syncer: Syncer,
     pub(crate) damages: Damages,
+    /// What `journal.json` says, or shall say once there is room.
+    pub(crate) meta: Mutex<Meta>,
+    pub(crate) taken_over: Vec<TakenOver>,
+    /// The newest record when it was opened.
+    pub(crate) opened_at: Position,
+    pub(crate) halts: Halts,
     pub(crate) log: Mutex<Log>,
     /// Held as long as the value lives.
     pub(crate) _lock: Box<dyn Any + Send + Sync>,
@@ -96,6 +104,13 @@ impl Journal {
         &self.shared.history
     }
 
+    /// The epoch of the record at `position` when it is not the one that the record was written in; `None` for
+    /// nearly all. Such a record was added to an older copy of the journal, before that was noticed.
+    pub fn overruled(&self, position: Position) -> Option<Epoch> {
+        let mut ranges = self.shared.taken_over.iter().rev();
+        ranges.find(|range| range.first <= position && position <= range.last).map(|range| range.epoch)
+    }
+
     /// The newest record.
     pub fn latest(&self) -> Position {
         self.shared.log().latest
@@ -132,6 +147,16 @@ impl Shared {
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
         // Every change under the lock is one step, so the state is whole even after a panic.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what `journal.json` says; what it said before holds when that fails.
+    pub(crate) fn change_meta(&self, change: impl FnOnce(&mut Meta)) -> Result<(), JournalError> {
+        let mut meta = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = meta.clone();
+        change(&mut changed);
+        changed.store(&*self.disk, &self.dir)?;
+        *meta = changed;
+        Ok(())
     }
 
     pub(crate) fn followers(&self) -> MutexGuard<'_, Followers> {

@@ -12,6 +12,8 @@
 //! - Under one epoch a position never names two different records.
 //! - Damage is passed over, said once and listed ([`Journal::damage`]); the whole records around it are served.
 //! - Sealed segments are synced: only the last file can have a torn tail.
+//! - Once it shows that the files are not the newest ones of this journal, or not in their place any more, nothing is
+//!   taken ([`Journal::halted`]).
 //! - An open journal is locked: a second opener is refused.
 //!
 //! ```
@@ -37,6 +39,7 @@ mod followers;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod halt;
 mod header;
 mod index;
 mod journal;

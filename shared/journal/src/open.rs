@@ -2,9 +2,10 @@
 
 use crate::append::Appender;
 use crate::chain::Base;
-use crate::damage::Damages;
-use crate::error::{damaged, io_error};
+use crate::damage::{Damage, Damages};
+use crate::error::{beyond_repair, damaged, io_error};
 use crate::followers::Followers;
+use crate::halt::Halts;
 use crate::header::Previous;
 use crate::journal::{Log, Shared};
 use crate::meta::Meta;
@@ -57,14 +58,17 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
     let (mut followers, damaged_copies) = Followers::load(&disk, &dir)?;
     damages.extend(damaged_copies);
     let recovered = match (meta, paths.is_empty()) {
-        (Some(meta), false) => recover(&options, meta, paths, followers.furthest(), now)?,
+        (Some(meta), false) => recover(&options, meta, paths, &followers, now)?,
         (None, false) => {
-            let reason = format!("it is missing while records are there: {}", crate::meta::REMEDY);
-            return Err(damaged(&dir.join("journal.json"), 0, reason));
+            let reason = "it is missing while records are there";
+            return Err(beyond_repair(&dir.join("journal.json"), 0, reason, crate::meta::REMEDY));
         }
         (meta, true) => begin(&options, meta, now)?,
     };
-    let meta = recovered.meta.opened(&options.boot_id, options.sync);
+    let mut meta = recovered.meta.opened(&options.boot_id, options.sync);
+    let first = recovered.segments.first().map_or(Position::FIRST, |segment| segment.first());
+    damages.extend(meta.missing_before(first).map(|missing| Damage::of_missing(&dir, missing)));
+    meta.earliest.get_or_insert(first.0);
     let meta_is_stored = match meta.store(&*disk, &dir) {
         Ok(()) => true,
         // Records can be read without; they are written once there is room for both.
@@ -78,7 +82,12 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         return Err(damaged(&dir, 0, "there is no file"));
     };
     let latest = recovered.recovery.latest;
-    followers.cap(latest);
+    let begun = recovered.recovery.left_epoch.is_some();
+    followers.opened(latest, begun);
+    // Else what they said in the old epoch would begin one more at the next open. It is tried again with each tidy.
+    if begun && let Err(error) = followers.save() {
+        tracing::warn!(%error, "what followers need cannot be stored yet");
+    }
     let file = recovered.active;
     let syncer = Syncer::new(options.sync, options.on_sync, Arc::clone(&file), latest);
     let log = Log {
@@ -95,11 +104,15 @@ pub fn open(options: Options, now: UnixMillis) -> Result<Opened, JournalError> {
         followers: Mutex::new(followers),
         syncer,
         damages: Damages::default(),
+        taken_over: meta.taken_over(),
+        meta: Mutex::new(meta),
+        opened_at: latest,
+        halts: Halts::default(),
         log: Mutex::new(log),
         _lock: lock,
     });
     damages.into_iter().chain(recovered.damages).for_each(|damage| journal.shared.damages.note(damage));
-    let appender = Appender::new(journal.clone(), options, (meta, meta_is_stored), last, file)?;
+    let appender = Appender::new(journal.clone(), options, meta_is_stored, last, file)?;
     let Base { preamble, replay_from, .. } = recovered.base;
     Ok(Opened { appender, journal, preamble, replay_from, recovery: recovered.recovery })
 }

@@ -12,6 +12,7 @@
 use crate::chain::{Base, Chain};
 use crate::damage::Damage;
 use crate::error::{damaged, io_error};
+use crate::followers::Followers;
 use crate::meta::Meta;
 use crate::segment::{Scan, Segment, Stop};
 use crate::{JournalError, Options};
@@ -31,7 +32,8 @@ pub struct Recovery {
     pub unclean: bool,
     /// What was removed from the end of the last file.
     pub cut: Option<Cut>,
-    /// Something acknowledged may be gone: the epoch before. The current one begins after the last record.
+    /// Something acknowledged may be gone: the epoch before. The current one begins after the last record that both
+    /// share: the newest, or the one that was it when an older copy of the journal was opened.
     pub left_epoch: Option<Epoch>,
     /// The newest record that is there.
     pub latest: Position,
@@ -62,13 +64,13 @@ pub(crate) struct Recovered {
     pub(crate) damages: Vec<Damage>,
 }
 
-/// Reads `paths` (at least one) and repairs the tail of the last one. A follower has the record at
-/// `followed`: when that one is not there, whatever took it away took history.
+/// Reads `paths` (at least one) and repairs the tail of the last one. When `followers` have a record that is not
+/// there, whatever took it away took history.
 pub(crate) fn recover(
     options: &Options,
     mut meta: Meta,
     paths: Vec<PathBuf>,
-    followed: Position,
+    followers: &Followers,
     now: UnixMillis,
 ) -> Result<Recovered, JournalError> {
     let mut chain = Chain::open(options, paths, now)?;
@@ -80,17 +82,22 @@ pub(crate) fn recover(
     let (cut, lost_tail) = judge(last, &scan, length, &meta, power)?;
     let path = last.path.clone();
     let tail: Vec<_> = scan.lost.iter().map(|lost| Damage::of_records(&path, lost)).collect();
-    let base = chain.base(&*active)?;
+    let shared = followers.shared(scan.latest);
+    let mut base = chain.base(&*active, &meta)?;
     let lost_state = chain.state_is_lost(&base, &tail, meta.epoch_start())?;
-    let lost = (lost_tail || lost_state || scan.latest < followed) && !on(Bug::EpochSurvivesLoss);
+    let lost = (lost_tail || lost_state || followers.are_ahead(scan.latest)) && !on(Bug::EpochSurvivesLoss);
 
     let left_epoch = lost.then(|| meta.epoch());
     if lost {
         // Noted before the cut: a crash in between only begins one more epoch.
-        meta.begin_epoch(now, scan.latest.next());
+        meta.begin_epoch(now, shared, scan.latest);
         meta.store(&*options.disk, &options.dir)?;
-        tracing::warn!(left = ?left_epoch, epoch = %meta.epoch(), latest = %scan.latest,
-            %followed, lost_tail, lost_state, "acknowledged records are or may be gone: a new epoch begins");
+        tracing::warn!(left = ?left_epoch, epoch = %meta.epoch(), %shared, latest = %scan.latest,
+            followed = %followers.furthest(), lost_tail, lost_state, "acknowledged records are or may be gone: a new epoch begins");
+        if shared < scan.latest {
+            // Preambles after its beginning are of the history before.
+            base = chain.base(&*active, &meta)?;
+        }
     }
     if let Some(cut) = &cut {
         active.set_len(cut.offset).map_err(io_error("cut", &path))?;

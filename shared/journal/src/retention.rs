@@ -32,11 +32,19 @@ impl Journal {
     ///
     /// To be called at least once a minute: leases count the time between two calls, a minute of it at most.
     ///
+    /// It also looks whether the files are still in their place ([`Journal::halted`]); while the journal is halted
+    /// nothing is removed.
+    ///
     /// # Errors
     /// When files cannot be removed or followers not be stored; nothing that is needed is lost.
+    /// [`JournalError::Halted`] when the files are not in their place.
     pub fn retire(&self, now: UnixMillis) -> Result<Retired, JournalError> {
+        self.look_at_place()?;
         self.shared.followers().pass(now);
-        let removed = self.remove_retirable(now);
+        let removed = match self.halted() {
+            Some(_) => Ok(Retired::default()),
+            None => self.remove_retirable(now),
+        };
         self.persist_followers()?;
         removed
     }
@@ -44,8 +52,7 @@ impl Journal {
     fn remove_retirable(&self, now: UnixMillis) -> Result<Retired, JournalError> {
         let mut retired = Retired::default();
         while let Some((segment, bytes, last)) = self.take_retirable(now, &mut retired) {
-            if let Err(error) = self.shared.disk.remove(&segment.path) {
-                let failed = io_error("remove", &segment.path)(error);
+            if let Err(failed) = self.remove(&segment, last.next()) {
                 self.put_back(segment, bytes);
                 return Err(failed);
             }
@@ -62,6 +69,21 @@ impl Journal {
                 "journal segments retired");
         }
         Ok(retired)
+    }
+
+    /// Removes a segment, after it was noted that the oldest record is `earliest` from now on: a file that is missing
+    /// without that was removed by somebody else. A full disk may have room for the note only after.
+    fn remove(&self, segment: &Segment, earliest: Position) -> Result<(), JournalError> {
+        let note = || self.shared.change_meta(|meta| meta.earliest = Some(earliest.0));
+        let noted = match note() {
+            Err(JournalError::NoSpace { .. }) => false,
+            other => other.map(|()| true)?,
+        };
+        self.shared.disk.remove(&segment.path).map_err(io_error("remove", &segment.path))?;
+        if !noted && let Err(error) = note() {
+            tracing::warn!(%error, "the next start may say of a retired journal file that it is missing");
+        }
+        Ok(())
     }
 
     /// Takes the oldest segment out of the log if it may go: then no new reader finds it.

@@ -264,6 +264,16 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, JournalE
     Ok(found)
 }
 
+/// The file of the segment that begins at `first`.
+pub(crate) fn path_of(dir: &Path, first: Position) -> PathBuf {
+    dir.join(file_name(first))
+}
+
+/// Whether a file's name is that of a segment.
+pub(crate) fn is_segment(path: &Path) -> bool {
+    first_of(path).is_some()
+}
+
 fn file_name(first: Position) -> String {
     format!("{:0DIGITS$}{SUFFIX}", first.0)
 }

@@ -8,7 +8,7 @@
 use crate::JournalError;
 use crate::checked::{seal, unseal};
 use crate::damage::Damage;
-use crate::error::{damaged, io_error};
+use crate::error::{beyond_repair, io_error};
 use gapless_disk::{Disk, write_atomically};
 use gapless_model::Position;
 use serde::Serialize;
@@ -32,7 +32,7 @@ pub(crate) fn load<T: DeserializeOwned>(
     disk: &dyn Disk,
     dir: &Path,
     name: &str,
-    remedy: &str,
+    remedy: &'static str,
 ) -> Result<Option<Loaded<T>>, JournalError> {
     let (first, second) = (dir.join(name), dir.join(copy(name)));
     let copied = read(disk, &second)?;
@@ -51,7 +51,8 @@ pub(crate) fn load<T: DeserializeOwned>(
             Loaded { content, may_be_old: true, damages: vec![damage(&first, &reason)] }
         }
         (Err(reason), None | Some(Err(_))) => {
-            return Err(damaged(&first, 0, format!("{reason}, and its copy is no better: {remedy}")));
+            let reason = format!("{reason}, and its copy is no better");
+            return Err(beyond_repair(&first, 0, reason, remedy));
         }
     };
     Ok(Some(loaded))

@@ -120,6 +120,11 @@ impl Syncer {
         self.lock().failed.clone().map(|reason| JournalError::Broken { reason })
     }
 
+    /// The file that is written.
+    pub(crate) fn file(&self) -> Arc<dyn DiskFile> {
+        Arc::clone(&self.lock().file)
+    }
+
     pub(crate) fn synced(&self) -> Position {
         self.lock().synced
     }

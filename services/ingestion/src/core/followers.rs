@@ -1,11 +1,12 @@
 //! What followers of the journal ask, and what they are told.
 
+use super::restate::restated;
 use super::{Ledger, PARTITION};
 use gapless_journal::{Journal, JournalError};
 use gapless_model::{Epoch, Position, UnixMillis};
 use gapless_wire::{
-    ErrorCode, ErrorResponse, Health, JournalReadRequest, JournalReadResponse, JournalStatusRequest,
-    JournalStatusResponse, Message,
+    DecodeError, ErrorCode, ErrorResponse, Health, JournalReadRequest, JournalReadResponse,
+    JournalStatusRequest, JournalStatusResponse, Message,
 };
 
 /// The most bytes of records in one answer, but for a single larger record: a good part of a second of
@@ -53,14 +54,15 @@ fn read(journal: &Journal, request: &JournalReadRequest, now: UnixMillis) -> Res
         asked => asked.min(ANSWER_BYTES),
     };
     let read = journal.read(request.from, max_bytes).map_err(refused)?;
-    let from = if read.records.is_empty() { request.from.max(read.earliest) } else { read.first };
+    let records = restated(journal, read.first, read.records).map_err(unreadable)?;
+    let from = if records.is_empty() { request.from.max(read.earliest) } else { read.first };
     Ok(Message::JournalReadResponse(JournalReadResponse {
         partition: PARTITION,
         epoch: journal.epoch(),
         from,
         earliest: read.earliest,
         latest: read.latest,
-        records: read.records,
+        records,
     }))
 }
 
@@ -93,17 +95,19 @@ fn acknowledge(
     if follower.is_empty() {
         return Ok(());
     }
-    // A position of another epoch may be another record here; the follower is there all the same.
-    if epoch.is_stated() && epoch != journal.epoch() {
-        return journal.hear_of(follower, now).map_err(refused);
-    }
-    journal.acknowledge(follower, acknowledged, now).map_err(refused)
+    journal.acknowledge(follower, epoch, acknowledged, now).map_err(refused)
+}
+
+fn unreadable(error: DecodeError) -> ErrorResponse {
+    tracing::error!(%error, "a journal record cannot be read");
+    ErrorResponse { code: ErrorCode::INTERNAL, message: error.to_string(), retry_after_ms: 1000 }
 }
 
 fn refused(error: JournalError) -> ErrorResponse {
     let (code, retry_after_ms) = match &error {
         JournalError::Follower { .. } => (ErrorCode::MALFORMED, 0),
         JournalError::NoSpace { .. } => (ErrorCode::NO_SPACE, 1000),
+        JournalError::Halted { .. } => (ErrorCode::NOT_READY, 1000),
         _ => {
             tracing::error!(%error, "the journal cannot be read");
             (ErrorCode::INTERNAL, 1000)

@@ -52,7 +52,8 @@ impl Ledger {
             }
             for (record, position) in read.records.iter().zip(read.first.0..) {
                 begin_epochs(&mut sequencer, &opened.journal, Position(position))?;
-                replay(&mut sequencer, Position(position), record)?;
+                let epoch = opened.journal.overruled(Position(position));
+                replay(&mut sequencer, Position(position), epoch, record)?;
             }
             from = sequencer.position().next();
         }
@@ -111,7 +112,13 @@ fn begin_epochs(sequencer: &mut Sequencer, journal: &Journal, position: Position
     Ok(())
 }
 
-fn replay(sequencer: &mut Sequencer, position: Position, bytes: &[u8]) -> Result<(), Error> {
+/// Takes in a record, in `epoch` if that is another one than the record says.
+fn replay(
+    sequencer: &mut Sequencer,
+    position: Position,
+    epoch: Option<Epoch>,
+    bytes: &[u8],
+) -> Result<(), Error> {
     let limits = Limits::live();
     let unreadable = |error| Error::Record { position, error };
     let record = JournalRecordView::parse(bytes, &limits).map_err(unreadable)?;
@@ -122,7 +129,7 @@ fn replay(sequencer: &mut Sequencer, position: Position, bytes: &[u8]) -> Result
     }
     let header = RecordHeader {
         position,
-        epoch: record.epoch,
+        epoch: epoch.unwrap_or(record.epoch),
         key: &batch.key,
         producer_id: record.producer_id,
         producer_sequence: record.producer_sequence,

@@ -52,6 +52,15 @@ pub enum Refusal {
         /// When to try again.
         retry_after_ms: u32,
     },
+    /// The journal's files are not its newest ones, or not in their place: nothing is taken before somebody has
+    /// looked after that.
+    #[error("{message}")]
+    Halted {
+        /// What was seen, and what to do.
+        message: String,
+        /// When to try again.
+        retry_after_ms: u32,
+    },
     /// The service is shutting down; try again when it is back.
     #[error("ingestion is shutting down: try again in {retry_after_ms} ms")]
     Closing {
@@ -79,6 +88,9 @@ impl Refusal {
     pub fn unwritten(error: &JournalError) -> Refusal {
         match error {
             JournalError::NoSpace { .. } => Refusal::NoSpace { retry_after_ms: UNWRITTEN_RETRY_MS },
+            JournalError::Halted { .. } => {
+                Refusal::Halted { message: error.to_string(), retry_after_ms: UNWRITTEN_RETRY_MS }
+            }
             other => Refusal::Failed { message: other.to_string(), retry_after_ms: UNWRITTEN_RETRY_MS },
         }
     }
@@ -92,7 +104,7 @@ impl Refusal {
             Refusal::TooLarge { .. } | Refusal::TooManyStreams => ErrorCode::TOO_LARGE,
             Refusal::NoSpace { .. } => ErrorCode::NO_SPACE,
             Refusal::Failed { .. } => ErrorCode::INTERNAL,
-            Refusal::Closing { .. } | Refusal::TimedOut => ErrorCode::NOT_READY,
+            Refusal::Halted { .. } | Refusal::Closing { .. } | Refusal::TimedOut => ErrorCode::NOT_READY,
         }
     }
 
@@ -102,6 +114,7 @@ impl Refusal {
             Refusal::Busy { retry_after_ms }
             | Refusal::NoSpace { retry_after_ms }
             | Refusal::Failed { retry_after_ms, .. }
+            | Refusal::Halted { retry_after_ms, .. }
             | Refusal::Closing { retry_after_ms } => *retry_after_ms,
             Refusal::TimedOut => 1,
             Refusal::Conflict { .. }

@@ -30,7 +30,7 @@ impl Via {
             Refusal::Busy { .. } => "busy",
             Refusal::Conflict { .. } => "conflict",
             Refusal::Invalid(_) | Refusal::TooLarge { .. } | Refusal::TooManyStreams => "invalid",
-            Refusal::NoSpace { .. } | Refusal::Failed { .. } => "disk",
+            Refusal::NoSpace { .. } | Refusal::Failed { .. } | Refusal::Halted { .. } => "disk",
             Refusal::Closing { .. } | Refusal::TimedOut => "closing",
         };
         metrics::counter(names::BATCHES_REFUSED, crate::SERVICE, &[("reason", reason)]).increment(1);

@@ -269,6 +269,7 @@ impl Outbox {
             Refusal::Busy { .. }
             | Refusal::NoSpace { .. }
             | Refusal::Failed { .. }
+            | Refusal::Halted { .. }
             | Refusal::Conflict { .. }
             | Refusal::TimedOut => {
                 tracing::warn!(stream = %self.key, %refusal, "source waits");

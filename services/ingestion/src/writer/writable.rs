@@ -25,18 +25,26 @@ impl Writable {
         }
     }
 
-    /// While it does not work: whether it would, so that nobody has to write for that.
-    pub(super) fn look(&mut self, probe: impl FnOnce() -> Result<(), JournalError>) {
+    /// Whether it would work, so that nobody has to write for that. `halted` says why it does not for good.
+    pub(super) fn look(
+        &mut self,
+        halted: Option<JournalError>,
+        probe: impl FnOnce() -> Result<(), JournalError>,
+    ) {
+        if let Some(error) = halted {
+            return self.fails(&error);
+        }
         if !self.works && probe().is_ok() {
             self.works();
         }
     }
 
     pub(super) fn fails(&mut self, error: &JournalError) {
-        if self.works {
+        // The journal has said itself that it is halted.
+        if self.works && !matches!(error, JournalError::Halted { .. }) {
             tracing::warn!(%error, "the journal cannot be written: batches are refused until it can");
-            self.works = false;
         }
+        self.works = false;
         self.condition.fails(error.to_string());
     }
 }

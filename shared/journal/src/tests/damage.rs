@@ -1,4 +1,5 @@
 use super::*;
+use gapless_model::Epoch;
 use std::collections::BTreeMap;
 
 /// Three segments with two records each, as a killed process leaves them.
@@ -71,6 +72,8 @@ fn the_state_is_restored_from_an_older_preamble_when_the_newest_is_damaged() {
         let opened = reopen(dir.path());
         assert_eq!((opened.preamble.as_slice(), opened.replay_from), (&b"some state"[..], Position(3)));
         assert_eq!(opened.recovery.left_epoch, None, "nothing is lost");
+        let said = opened.journal.damage()[0].to_string();
+        assert!(said.starts_with("the header of") && said.contains(".log"), "{said}");
         assert_eq!(read_all(&opened.journal).unwrap(), expected());
     }
 }
@@ -170,7 +173,9 @@ fn records_without_their_epochs_are_refused() {
     for name in ["journal.json", "journal.json.copy"] {
         std::fs::remove_file(dir.path().join(name)).unwrap();
     }
-    assert!(matches!(open(options(dir.path()), NOW), Err(JournalError::Damaged { .. })));
+    let refused = open(options(dir.path()), NOW).unwrap_err();
+    assert!(matches!(refused, JournalError::Damaged { .. }));
+    assert_eq!(refused.to_string().matches("new history").count(), 1, "{refused}");
 }
 
 #[test]
@@ -199,7 +204,7 @@ fn leftovers_of_an_unfinished_roll_are_removed() {
 fn a_flipped_bit_in_a_side_file_costs_an_epoch_at_most() {
     let dir = small_journal();
     let before = reopen(dir.path());
-    before.journal.acknowledge("archive", Position(4), NOW).unwrap();
+    before.journal.acknowledge("archive", Epoch::UNSTATED, Position(4), NOW).unwrap();
     before.appender.close().unwrap();
     drop(before.journal);
     for name in ["journal.json", "journal.json.copy", "followers.json", "followers.json.copy"] {

@@ -83,7 +83,7 @@ fn holes_after_a_power_loss_are_cut_and_an_epoch_begins_since_what_was_there_is_
 fn records_that_a_follower_has_and_the_files_do_not_begin_an_epoch_once() {
     let dir = journal_of_five(Sync::Os);
     let opened = reopen(dir.path());
-    opened.journal.acknowledge("archive", Position(4), NOW).unwrap();
+    opened.journal.acknowledge("archive", Epoch::UNSTATED, Position(4), NOW).unwrap();
     drop(opened);
     let path = last_file(dir.path());
     let length = std::fs::metadata(&path).unwrap().len();

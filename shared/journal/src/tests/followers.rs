@@ -1,4 +1,5 @@
 use super::*;
+use gapless_model::Epoch;
 use std::time::Duration;
 
 /// Five sealed segments of two records, begun a minute apart, and the one being written.
@@ -61,13 +62,13 @@ fn the_segment_being_written_is_never_retired() {
 fn nothing_that_a_registered_follower_still_needs_is_retired_also_after_a_reopen() {
     let dir = folder();
     let opened = five_segments(dir.path(), by_age(1));
-    opened.journal.acknowledge("archive", Position(5), NOW).unwrap();
-    opened.journal.acknowledge("engine", Position(12), NOW).unwrap();
+    opened.journal.acknowledge("archive", Epoch::UNSTATED, Position(5), NOW).unwrap();
+    opened.journal.acknowledge("engine", Epoch::UNSTATED, Position(12), NOW).unwrap();
     drop(opened);
     let opened = open(Options { retention: by_age(1), ..options(dir.path()) }, NOW).unwrap();
     let retired = opened.journal.retire(minute(100)).unwrap();
     assert_eq!((retired.up_to, retired.held_by.as_deref()), (Position(4), Some("archive")));
-    opened.journal.acknowledge("archive", Position(6), NOW).unwrap();
+    opened.journal.acknowledge("archive", Epoch::UNSTATED, Position(6), NOW).unwrap();
     assert_eq!(opened.journal.retire(minute(100)).unwrap().up_to, Position(6));
     assert!(opened.journal.forget_follower("archive").unwrap());
     assert_eq!(opened.journal.retire(minute(100)).unwrap().up_to, Position(10));
@@ -77,9 +78,9 @@ fn nothing_that_a_registered_follower_still_needs_is_retired_also_after_a_reopen
 fn acknowledged_positions_are_stored_with_the_next_tick() {
     let dir = folder();
     let opened = five_segments(dir.path(), Retention::default());
-    opened.journal.acknowledge("a", Position(1), NOW).unwrap();
-    opened.journal.acknowledge("a", Position(3), minute(1)).unwrap();
-    opened.journal.acknowledge("b", Position(u64::MAX), minute(2)).unwrap();
+    opened.journal.acknowledge("a", Epoch::UNSTATED, Position(1), NOW).unwrap();
+    opened.journal.acknowledge("a", Epoch::UNSTATED, Position(3), minute(1)).unwrap();
+    opened.journal.acknowledge("b", Epoch::UNSTATED, Position(u64::MAX), minute(2)).unwrap();
     opened.journal.persist_followers().unwrap();
     drop(opened);
     let status = |id: &str, acknowledged, seen| FollowerStatus {
@@ -97,7 +98,7 @@ fn acknowledged_positions_are_stored_with_the_next_tick() {
 fn a_follower_that_is_only_heard_of_needs_what_it_needed_before() {
     let dir = folder();
     let opened = five_segments(dir.path(), Retention::default());
-    opened.journal.acknowledge("known", Position(9), NOW).unwrap();
+    opened.journal.acknowledge("known", Epoch::UNSTATED, Position(9), NOW).unwrap();
     opened.journal.hear_of("known", minute(1)).unwrap();
     opened.journal.hear_of("new", minute(1)).unwrap();
     let known = opened.journal.followers();
@@ -109,7 +110,7 @@ fn a_follower_that_is_only_heard_of_needs_what_it_needed_before() {
 fn a_follower_has_acknowledged_nothing_of_a_journal_that_started_over() {
     let dir = folder();
     let opened = five_segments(dir.path(), Retention::default());
-    opened.journal.acknowledge("a", Position(9), NOW).unwrap();
+    opened.journal.acknowledge("a", Epoch::UNSTATED, Position(9), NOW).unwrap();
     drop(opened);
     for file in files(dir.path()) {
         std::fs::remove_file(file).unwrap();
@@ -123,18 +124,18 @@ fn unusable_ids_and_too_many_followers_are_refused() {
     let opened = reopen(dir.path());
     for id in ["", "a b", "ü", &"x".repeat(129)] {
         assert!(matches!(
-            opened.journal.acknowledge(id, Position(1), NOW),
+            opened.journal.acknowledge(id, Epoch::UNSTATED, Position(1), NOW),
             Err(JournalError::Follower { .. })
         ));
     }
     for number in 0..MAX_FOLLOWERS {
-        opened.journal.acknowledge(&format!("f{number}"), Position(1), NOW).unwrap();
+        opened.journal.acknowledge(&format!("f{number}"), Epoch::UNSTATED, Position(1), NOW).unwrap();
     }
     assert!(matches!(
-        opened.journal.acknowledge("more", Position(1), NOW),
+        opened.journal.acknowledge("more", Epoch::UNSTATED, Position(1), NOW),
         Err(JournalError::Follower { .. })
     ));
-    opened.journal.acknowledge("f0", Position(1), NOW).unwrap();
+    opened.journal.acknowledge("f0", Epoch::UNSTATED, Position(1), NOW).unwrap();
 }
 
 #[test]
@@ -162,10 +163,10 @@ fn look_for_minutes(journal: &Journal, minutes: std::ops::RangeInclusive<i64>) -
 fn a_follower_that_is_gone_for_longer_than_its_lease_holds_nothing_back_and_gets_what_is_left() {
     let dir = folder();
     let opened = five_segments(dir.path(), with_lease());
-    opened.journal.acknowledge("gone", Position(1), NOW).unwrap();
+    opened.journal.acknowledge("gone", Epoch::UNSTATED, Position(1), NOW).unwrap();
     let held = look_for_minutes(&opened.journal, 10..=70);
     assert_eq!((held.segments, held.held_by.as_deref()), (0, Some("gone")));
-    opened.journal.acknowledge("slow", Position(5), minute(70)).unwrap();
+    opened.journal.acknowledge("slow", Epoch::UNSTATED, Position(5), minute(70)).unwrap();
     let retired = look_for_minutes(&opened.journal, 71..=71);
     let forgotten = FollowerStatus { id: "gone".into(), acknowledged: Position(1), seen: NOW };
     assert_eq!(
@@ -181,7 +182,7 @@ fn a_follower_that_is_gone_for_longer_than_its_lease_holds_nothing_back_and_gets
 fn a_lease_counts_only_time_that_the_journal_was_open_for() {
     let dir = folder();
     let opened = five_segments(dir.path(), with_lease());
-    opened.journal.acknowledge("away", Position(1), NOW).unwrap();
+    opened.journal.acknowledge("away", Epoch::UNSTATED, Position(1), NOW).unwrap();
     drop(opened);
     let opened = open(Options { retention: with_lease(), ..options(dir.path()) }, minute(10_000)).unwrap();
     let held = look_for_minutes(&opened.journal, 10_000..=10_060);
@@ -193,7 +194,7 @@ fn a_lease_counts_only_time_that_the_journal_was_open_for() {
 fn a_clock_that_jumps_ends_no_lease() {
     let dir = folder();
     let opened = five_segments(dir.path(), with_lease());
-    opened.journal.acknowledge("here", Position(1), NOW).unwrap();
+    opened.journal.acknowledge("here", Epoch::UNSTATED, Position(1), NOW).unwrap();
     for at in [0, 1_000_000, -1_000_000, 1_000_000] {
         let held = opened.journal.retire(minute(at)).unwrap();
         assert!(held.forgotten.is_empty());
@@ -205,7 +206,7 @@ fn a_clock_that_jumps_ends_no_lease() {
 fn a_follower_that_needs_nothing_of_what_is_retired_stays_known() {
     let dir = folder();
     let opened = five_segments(dir.path(), with_lease());
-    opened.journal.acknowledge("quiet", Position(12), NOW).unwrap();
+    opened.journal.acknowledge("quiet", Epoch::UNSTATED, Position(12), NOW).unwrap();
     let retired = (0..200).map(|at| opened.journal.retire(minute(at)).unwrap().segments).sum::<usize>();
     assert_eq!((retired, opened.journal.followers().len()), (5, 1));
 }

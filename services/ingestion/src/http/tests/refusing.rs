@@ -142,6 +142,7 @@ fn a_full_disk_a_broken_journal_and_a_stopping_service_are_told_apart() {
     for (refusal, status, message) in [
         (Refusal::NoSpace { retry_after_ms: 2_500 }, 507, "disk is full"),
         (Refusal::Failed { message: "gone".into(), retry_after_ms: 2_500 }, 500, "gone"),
+        (Refusal::Halted { message: "older copy".into(), retry_after_ms: 2_500 }, 503, "older copy"),
         (Refusal::Closing { retry_after_ms: 2_500 }, 503, "shutting down"),
     ] {
         let journal = FakeJournal::new(10).spawn(move || Some(refusal.clone()));
