@@ -13,6 +13,8 @@ use std::time::Duration;
 const COMMIT_BOUNDS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
 /// Each worker has a connection to DuckDB and a thread.
 const MAX_WORKERS: usize = 64;
+/// DuckDB's threads at most: more than any machine has processors for one archive.
+const MAX_THREADS: u32 = 256;
 
 /// The table `[backfill]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,8 +186,8 @@ impl Validate for Config {
         if self.hot.stream_bytes > self.hot.total_bytes {
             return Err(Invalid::new("hot.stream_bytes", "one stream cannot have more than hot.total_bytes"));
         }
-        if self.duckdb.memory < ByteSize::from_mib(64) || self.duckdb.threads == 0 {
-            return Err(Invalid::new("duckdb", "it needs at least 64MiB and one thread"));
+        if self.duckdb.memory < ByteSize::from_mib(64) || !(1..=MAX_THREADS).contains(&self.duckdb.threads) {
+            return Err(Invalid::new("duckdb", "it needs at least 64MiB and 1 to 256 threads"));
         }
         Ok(())
     }

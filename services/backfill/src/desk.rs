@@ -5,6 +5,7 @@
 //! client does not read.
 
 use crate::answer::{self, Form};
+use crate::damage::Found;
 use crate::error::Error;
 use crate::fair::{FairLimits, FairQueue};
 use crate::flight::{Boarding, Flights};
@@ -240,6 +241,7 @@ impl Shared {
         }
         let found = library.look(&question, now());
         let waiting = lock(&self.flights).land(&question);
+        self.note_damage(library);
         self.note(&question, &found);
         for waiter in waiting {
             if let Ok(Some(served)) = &found {
@@ -259,13 +261,26 @@ impl Shared {
                     lock(&self.readable).succeeded();
                 }
             }
-            Err(error) => {
-                let is_damage = matches!(error, LookError::Archive(StoreError::Damaged(_)));
-                let counter = if is_damage { &self.meters.read_damaged } else { &self.meters.read_failed };
-                counter.increment(1);
-                tracing::error!(stream = %question.key, from = %question.from, %error, "rows could not be read");
-                lock(&self.readable).failed(&question.key, &error.to_string(), is_damage);
+            // The rows that it found damaged are told already, and the next look goes on behind them.
+            Err(LookError::Archive(error @ StoreError::Damaged(_))) => {
+                tracing::warn!(stream = %question.key, from = %question.from, %error, "more rows are damaged");
+                lock(&self.readable).failed(&question.key, &error.to_string(), true);
             }
+            Err(error) => {
+                self.meters.read_failed.increment(1);
+                tracing::error!(stream = %question.key, from = %question.from, %error, "rows could not be read");
+                lock(&self.readable).failed(&question.key, &error.to_string(), false);
+            }
+        }
+    }
+
+    /// Damaged rows are told once, by whoever comes first after they were found.
+    fn note_damage(&self, library: &Library<ArchiveReader>) {
+        for found in library.take_damage() {
+            self.meters.read_damaged.increment(1);
+            let Found { key, range, reason } = &found;
+            tracing::error!(stream = %key, %range, %reason, "rows are damaged: they are served no more, those around them are");
+            lock(&self.readable).failed(key, &format!("{range}: {reason}"), true);
         }
     }
 

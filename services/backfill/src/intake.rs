@@ -319,6 +319,7 @@ impl Intake {
     /// Into memory at once, into the archive with the next commit.
     fn take(&mut self, record: JournalRecord, batch: Batch) {
         let position = record.position;
+        self.note_beginning(position);
         self.taken = self.taken.max(position);
         self.hot.write(|hot| hot.insert(position, &batch, record.batch.into()));
         self.pending.push(position, batch);
@@ -327,6 +328,17 @@ impl Intake {
         }
         if self.commit_at.is_none() {
             self.commit_at = Some(self.now.after(self.commit_every));
+        }
+    }
+
+    /// The record at `position` comes next. In an empty archive only the journal's first one has none before it.
+    fn note_beginning(&self, position: Position) {
+        if self.taken == Position::NONE && position > Position::FIRST {
+            tracing::warn!(
+                first = position.0,
+                "the archive is empty and the journal no longer has its oldest records: their rows are in neither; if there \
+                 was an archive before, they are gone with it"
+            );
         }
     }
 
@@ -353,6 +365,7 @@ impl Intake {
         self.outputs.push_back(Output::Ready);
         if Position(at.0) > self.taken {
             // The journal retired all that it ever had.
+            self.note_beginning(Position(at.0).next());
             return self.skip_to(Position(at.0));
         }
         self.want_view();

@@ -6,7 +6,9 @@
 //! # Invariants
 //! - Rows and the journal position that they lead to are committed together; the journal is told a position
 //!   only after that.
-//! - From `earliest` to `latest` a stream has no hole here, and an answer says exactly what it holds.
+//! - From `earliest` to `latest` a stream has no hole here but rows that will not come, and an answer says exactly
+//!   what it holds.
+//! - Damaged rows are never served, and keep nobody from the others.
 //! - Nothing waits for a client: not the journal, not another client.
 //!
 //! ```no_run
@@ -23,6 +25,7 @@ mod answer;
 mod args;
 mod config;
 pub mod core;
+mod damage;
 mod desk;
 mod error;
 mod fair;
@@ -39,6 +42,7 @@ mod sealing;
 mod served;
 mod service;
 mod shelf;
+mod survey;
 mod writer;
 
 pub use args::Args;

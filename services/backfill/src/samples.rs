@@ -1,10 +1,14 @@
-//! Rows for tests.
+//! Rows for tests, and what is logged in them.
 
 use gapless_model::{
     Batch, Candle, Digest, Epoch, Flags, Kind, MetricRows, Rows, Seq, SeqRange, Severity, StreamKey,
     UnixMillis, UnixNanos, Warning,
 };
-use std::sync::Arc;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 pub(crate) fn key(topic: &str) -> StreamKey {
     topic.parse().unwrap()
@@ -60,5 +64,45 @@ pub(crate) fn batch(key: &StreamKey, epoch: u64, from: u64, to: u64) -> Batch {
         ts_publish_us: at(from).0 * 1000,
         digest: Digest::of(Seq(1), &rows(key.kind(), range(1, to))),
         ..Batch::unsequenced(key.clone(), Flags::SIMULATED, rows(key.kind(), range(from, to)))
+    }
+}
+
+/// The messages that `work` logs on this thread as warnings.
+pub(crate) fn warnings(work: impl FnOnce()) -> Vec<String> {
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), work);
+    log.0.lock().unwrap().clone()
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            self.0.lock().unwrap().push(format!("{value:?}"));
+        }
     }
 }

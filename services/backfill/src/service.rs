@@ -2,6 +2,7 @@
 
 use crate::answer;
 use crate::config::Config;
+use crate::damage::Damage;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::fair::FairLimits;
@@ -55,8 +56,10 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let is_ready = Arc::new(AtomicBool::new(false));
     let server = bind(&config, &context)?;
     let readers = (0..config.workers).map(|_| archive.reader()).collect::<Result<Vec<_>, _>>()?;
+    let damage = Damage::default();
+    let library = |reader| Library::new(hot.clone(), reader).sharing(damage.clone());
     let desk = Desk::open(
-        readers.into_iter().map(|reader| Library::new(hot.clone(), reader)).collect(),
+        readers.into_iter().map(library).collect(),
         fair_limits(&config),
         &server,
         meters.clone(),

@@ -17,6 +17,13 @@ pub trait Shelf {
     /// Why it could not be read.
     type Error: std::error::Error;
 
+    /// Whether a failure says that rows are damaged: that trying again does not help, and that other rows may be
+    /// readable. An archive that does not tell answers with the failure.
+    fn is_damage(error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// What is known of `key`; `None` when nothing is.
     fn stream(&self, key: &StreamKey) -> Option<Shelved>;
 
@@ -46,6 +53,10 @@ pub trait Shelf {
 
 impl Shelf for ArchiveReader {
     type Error = StoreError;
+
+    fn is_damage(error: &StoreError) -> bool {
+        matches!(error, StoreError::Damaged(_))
+    }
 
     fn stream(&self, key: &StreamKey) -> Option<Shelved> {
         ArchiveReader::stream(self, key).map(|(status, holes)| Shelved { status, holes })

@@ -1,7 +1,7 @@
 use super::pending::{HELD_EVENTS, PENDING_ROWS};
 use super::*;
 use crate::hot::{Hot, HotLimits};
-use crate::samples::{batch, key};
+use crate::samples::{batch, key, warnings};
 use gapless_model::{StreamKey, StreamStatus, UnixMillis, UnixNanos, Watermark};
 use gapless_protocol::{Source, TruncateReason};
 use gapless_wire::{Message, encode_message};
@@ -178,6 +178,21 @@ fn a_record_is_served_at_once_and_acknowledged_after_its_commit() {
     assert_eq!((committed(&told), told.last()), (vec![1, 2], Some(&acknowledge(7, 2))));
     assert_eq!(rig.intake.poll_timeout(), None, "nothing is pending");
     assert_eq!(rig.intake.begin(), Begin::Cursor { epoch: Epoch(7), applied: Seq(2) });
+}
+
+#[test]
+fn an_empty_archive_of_a_journal_that_begins_later_says_what_is_gone() {
+    let first = |position: u64, first: u64| {
+        warnings(|| {
+            let mut rig = Rig::at(position, 7);
+            rig.record(first, rows(1, 3));
+            rig.record(first + 1, rows(4, 6));
+        })
+    };
+    assert_eq!(first(0, 1), [""; 0]);
+    assert_eq!(first(4, 5), [""; 0]);
+    let told = first(0, 5);
+    assert!(matches!(&told[..], [told] if told.contains("archive is empty")), "{told:?}");
 }
 
 #[test]

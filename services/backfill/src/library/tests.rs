@@ -1,6 +1,10 @@
 use super::*;
-use crate::samples::{key, range};
-use gapless_model::{Digest, EpochStart, UnixNanos};
+use crate::hot::{Hot, HotLimits};
+use crate::samples::{at, batch, key, range};
+use gapless_model::{Batch, Digest, EpochStart, Position};
+use gapless_store::Page;
+use gapless_wire::{Message, encode_message};
+use std::cell::{Cell, RefCell};
 
 const A: &str = "candles.a.A.1m";
 
@@ -84,5 +88,135 @@ fn pages_of_the_directory_hold_every_stream_once() {
             }
         }
         assert_eq!(seen, topics, "limit {limit}");
+    }
+}
+
+/// An archive with the rows 1 to 100 of one stream, some of them damaged.
+struct Partly {
+    damaged: Vec<SeqRange>,
+    /// What it is said to hold.
+    status: RefCell<StreamStatus>,
+    looks: Cell<u32>,
+    /// The look during which the rows after 40 are taken back.
+    taken_back_in: Cell<Option<u32>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a bit is not what it was")]
+struct Unreadable;
+
+impl Partly {
+    fn new(damaged: &[SeqRange]) -> Partly {
+        let status = RefCell::new(archived(A, 1, 100));
+        Partly { damaged: damaged.to_vec(), status, looks: Cell::new(0), taken_back_in: Cell::new(None) }
+    }
+}
+
+impl Shelf for Partly {
+    type Error = Unreadable;
+
+    fn is_damage(_: &Unreadable) -> bool {
+        true
+    }
+
+    fn stream(&self, _: &StreamKey) -> Option<Shelved> {
+        Some(Shelved { status: self.status.borrow().clone(), holes: Vec::new() })
+    }
+
+    fn directory(&self, _: &str, _: &str, _: usize) -> (Vec<StreamStatus>, bool) {
+        (Vec::new(), false)
+    }
+
+    fn page(&self, key: &StreamKey, wanted: SeqRange, _: u64, _: usize) -> Result<Option<Page>, Unreadable> {
+        self.looks.set(self.looks.get() + 1);
+        let is_damaged = self.damaged.iter().any(|damaged| !damaged.intersect(wanted).is_empty());
+        if self.taken_back_in.get() == Some(self.looks.get()) {
+            *self.status.borrow_mut() = archived(A, 1, 40);
+        }
+        let served = wanted.intersect(range(1, self.status.borrow().watermark.latest.0));
+        let batches: Vec<Batch> = match served.is_empty() {
+            true => Vec::new(),
+            false => vec![batch(key, 7, served.start().0, served.last().0)],
+        };
+        let status = self.status.borrow().clone();
+        if is_damaged { Err(Unreadable) } else { Ok(Some(Page { batches, served, status })) }
+    }
+
+    fn seq_at_time(&self, _: &StreamKey, _: UnixNanos) -> Result<Option<Seq>, Unreadable> {
+        Err(Unreadable)
+    }
+}
+
+fn library(archive: Partly) -> Library<Partly> {
+    let limits = HotLimits { stream_rows: 1000, stream_bytes: 1 << 20, total_bytes: 1 << 20 };
+    Library::new(SharedHot::new(Hot::new(limits)), archive)
+}
+
+fn question(from: u64, start_ts: Option<UnixNanos>) -> Question {
+    Question {
+        key: key(A),
+        from: Seq(from),
+        to: None,
+        start_ts,
+        end_ts: None,
+        limit: 1000,
+        max_bytes: 1 << 20,
+    }
+}
+
+/// Where an answer says that rows begin, which it holds, and whether there are more.
+fn answer(library: &Library<Partly>, from: u64) -> (u64, SeqRange, bool) {
+    let served = library.look(&question(from, None), UnixMillis(0)).unwrap().unwrap();
+    (served.status.watermark.earliest.0, served.range, served.has_more)
+}
+
+#[test]
+fn damage_is_looked_for_once_and_told_once() {
+    let library = library(Partly::new(&[range(31, 50), range(81, 100)]));
+    assert_eq!(answer(&library, 1), (1, range(1, 30), true));
+    assert_eq!(answer(&library, 31), (51, range(51, 80), false), "nothing can be read behind them");
+    assert_eq!(answer(&library, 90), (101, range(101, 100), false));
+    let found: Vec<SeqRange> = library.take_damage().iter().map(|found| found.range).collect();
+    assert_eq!(found, [range(31, 50), range(81, 100)]);
+    library.archive.looks.set(0);
+    for _ in 0..3 {
+        assert_eq!(answer(&library, 1), (1, range(1, 30), true));
+        assert_eq!(answer(&library, 40), (51, range(51, 80), false));
+    }
+    assert_eq!((library.archive.looks.get(), library.take_damage()), (6, vec![]));
+}
+
+#[test]
+fn damaged_rows_that_memory_has_are_served() {
+    let library = library(Partly::new(&[range(31, 100)]));
+    let newest = batch(&key(A), 7, 91, 110);
+    let bytes = encode_message(&Message::Batch(newest.clone()), "");
+    library.hot.write(|hot| hot.insert(Position(9), &newest, bytes.into()));
+    for _ in 0..2 {
+        assert_eq!(answer(&library, 95), (1, range(95, 110), false));
+        assert_eq!(answer(&library, 1), (1, range(1, 30), true));
+        assert_eq!(answer(&library, 31), (91, range(91, 110), false));
+    }
+}
+
+#[test]
+fn a_time_is_found_around_damage() {
+    let library = library(Partly::new(&[range(31, 50)]));
+    let first = |seq: u64| {
+        let question = question(1, Some(at(seq).to_nanos()));
+        library.look(&question, UnixMillis(0)).unwrap().unwrap().range
+    };
+    assert_eq!((first(10), first(30)), (range(10, 30), range(30, 30)));
+    assert_eq!((first(31), first(45)), (range(51, 100), range(51, 100)));
+    assert_eq!((first(77), first(1000)), (range(77, 100), range(101, 100)));
+}
+
+#[test]
+fn rows_that_are_taken_back_meanwhile_are_not_damaged() {
+    for look in 1..=8 {
+        let library = library(Partly::new(&[range(41, 100)]));
+        library.archive.taken_back_in.set(Some(look));
+        assert_eq!(answer(&library, 1), (1, range(1, 40), false), "{look}");
+        assert_eq!(library.take_damage(), [], "{look}");
     }
 }

@@ -1,16 +1,22 @@
 //! An archive whose file is damaged.
 
+use super::holes::{Told, after, follow};
 use super::*;
-use crate::samples::range;
+use crate::samples::{at, range};
 use crate::{Config, Error, run};
-use gapless_model::{Seq, StreamKey};
+use gapless_model::{Position, Seq, StreamKey};
+use gapless_protocol::Begin;
 use gapless_service_kit::Shutdown;
 use gapless_service_kit::health::{State, snapshot};
 use gapless_store::{Archive, Options};
-use gapless_wire::{ErrorCode, Message};
+use gapless_wire::BackfillRequest;
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+
+/// Bytes of a DuckDB file before its first block, and of a block. Rows lie at the beginning of theirs.
+const HEADERS: u64 = 3 * 4096;
+const BLOCK: usize = 256 << 10;
 
 /// Overwrites a part of the file.
 fn damage(path: &Path, at: u64) {
@@ -45,49 +51,68 @@ fn a_file_that_cannot_be_opened_is_named_and_can_be_rebuilt_from_the_journal() {
     assert!(folder.path().join("archive.aside-1.duckdb").exists(), "nothing is deleted");
 }
 
-/// An archive with a stream whose oldest rows lie in a damaged block, and another one that is whole.
+/// An archive with a stream of which rows 2001 to 4000 lie in a damaged block and the others do not, and another one
+/// that is whole.
 fn partly_damaged(folder: &Path, damaged: &StreamKey, whole: &StreamKey) {
     let intact = folder.join("intact.duckdb");
-    let append = |batches: &[Batch]| {
+    let records = records(damaged, whole);
+    // Opened for each, so that each gets a block of its own.
+    for (at, batch) in records.iter().enumerate() {
         let mut archive = Archive::open_sealing_at(&intact, &Options::default(), 1).unwrap();
-        for batch in batches {
-            archive.append(&[(archive.position().next(), batch.clone())]).unwrap();
-        }
+        archive.append(&[(Position(at as u64 + 1), batch.clone())]).unwrap();
         while archive.sealer().unwrap().seal_next().unwrap().is_some() {}
-    };
-    append(&[batch(damaged, 7, 1, 2000), batch(damaged, 7, 2001, 2010)]);
-    append(&[batch(whole, 7, 1, 2000)]);
+    }
     let path = folder.join("archive.duckdb");
     let size = std::fs::metadata(&intact).unwrap().len();
-    for at in (0..size / 4096).map(|page| page * 4096 + 512) {
+    for at in (HEADERS..size).step_by(BLOCK).map(|block| block + 512) {
         std::fs::copy(&intact, &path).unwrap();
         damage(&path, at);
         let Ok(archive) = Archive::open(&path, &Options::default()) else { continue };
         let reader = archive.reader().unwrap();
-        let reads = |key| reader.page(key, range(1, 10), 10, usize::MAX).is_ok();
-        if !reads(damaged) && reads(whole) {
+        let reads = |batch: &Batch| reader.page(&batch.key, batch.range(), 10_000, usize::MAX).is_ok();
+        if records.iter().map(reads).eq([true, false, true, true]) {
             return;
         }
     }
-    panic!("no block belongs to one stream alone");
+    panic!("no block belongs to these rows alone");
+}
+
+fn records(damaged: &StreamKey, whole: &StreamKey) -> [Batch; 4] {
+    let rows = |from, to| batch(damaged, 7, from, to);
+    [rows(1, 2000), rows(2001, 4000), rows(4001, 4010), batch(whole, 7, 1, 2000)]
+}
+
+/// A service with such an archive, after the journal retired its records and took one more.
+fn serving(folder: &Path, damaged: &StreamKey, whole: &StreamKey) -> (FakeJournal, Bench) {
+    partly_damaged(folder, damaged, whole);
+    let mut journal = FakeJournal::start(7);
+    journal.write(records(damaged, whole));
+    journal.retire(4);
+    journal.write([batch(damaged, 7, 4011, 4020)]);
+    let mut bench = Bench::start(&journal, folder);
+    bench.reaches(damaged, 7, 4020);
+    eventually("the acknowledgement", || journal.acknowledged() == 5);
+    (journal, bench)
 }
 
 #[test]
-fn rows_that_are_damaged_are_refused_counted_and_reported() {
+fn rows_that_are_damaged_are_missing_and_reported_and_all_others_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (key(A), key("metrics.host.cpu.1s"));
-    partly_damaged(folder.path(), &a, &b);
-    let mut journal = FakeJournal::start(7);
-    journal.write([batch(&a, 7, 1, 2000), batch(&a, 7, 2001, 2010), batch(&b, 7, 1, 2000)]);
-    let mut bench = Bench::start(&journal, folder.path());
+    let (_journal, mut bench) = serving(folder.path(), &a, &b);
     for _ in 0..2 {
-        match bench.ask(&Message::BackfillRequest(request(&a, 0, 0))) {
-            Message::Error(error) => {
-                assert_eq!(error.code, ErrorCode::INTERNAL);
-                assert!(error.message.contains("damaged") && error.retry_after_ms > 0, "{}", error.message);
-            }
-            other => panic!("{other:?}"),
-        }
+        let mut served = |from: u64, to: u64, since: Option<u64>| {
+            let start_ts = since.map(|seq| at(seq).to_nanos());
+            let (answer, _) = bench.page(&BackfillRequest { start_ts, ..request(&a, from, to) });
+            (answer.earliest.0, (answer.served_from.0, answer.served_to.0), answer.has_more)
+        };
+        assert_eq!(served(2500, 0, None), (4001, (4001, 4020), false), "first the rows in the middle");
+        assert_eq!(served(0, 0, None), (1, (1, 2000), true));
+        assert_eq!(served(2000, 0, None), (4001, (4001, 4020), false));
+        assert_eq!(served(2100, 3000, None), (4001, (4001, 4000), false), "nothing, and where rows go on");
+        assert_eq!(served(1500, 3000, None), (1, (1501, 2000), false), "no row follows that was asked for");
+        assert_eq!(served(0, 0, Some(1500)), (1, (1500, 2000), true));
+        assert_eq!(served(0, 0, Some(3000)), (1, (4001, 4020), false));
     }
     let last = bench.all(&b, 0).last().map(|batch| batch.range().last());
     assert_eq!(last, Some(Seq(2000)), "other streams are served");
@@ -95,4 +120,19 @@ fn rows_that_are_damaged_are_refused_counted_and_reported() {
     let condition = |state: &&State| state.name == "archive-readable" && !state.ok;
     let condition = conditions.iter().find(condition).expect("it is not ready");
     assert!(condition.reason.contains(&a.to_string()), "{condition:?}");
+    assert!(condition.reason.contains("2001..4000"), "{condition:?}");
+}
+
+#[test]
+fn clients_get_what_is_before_and_behind_damage_and_are_told_what_is_missing() {
+    use Told::{Rows, Truncated};
+    let folder = tempfile::tempdir().unwrap();
+    let a = key(A);
+    let (_journal, bench) = serving(folder.path(), &a, &key("metrics.host.cpu.1s"));
+    let told = |begin| follow(&bench, &a, begin, 4020);
+    let (before, behind) = (Rows(range(1, 2000)), Rows(range(4001, 4020)));
+    assert_eq!(told(Begin::Earliest), [before, Truncated(range(2001, 4000)), behind]);
+    assert_eq!(told(after(1990)), [Rows(range(1991, 2000)), Truncated(range(2001, 4000)), behind]);
+    assert_eq!(told(after(3000)), [Truncated(range(3001, 4000)), behind]);
+    assert_eq!(told(after(4005)), [Rows(range(4006, 4020))]);
 }

@@ -14,7 +14,7 @@ const C: &str = "candles.sim.C.1m";
 
 /// What a client is told, rows that follow each other as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+pub(super) enum Told {
     Rows(SeqRange),
     Truncated(SeqRange),
 }
@@ -40,7 +40,7 @@ fn with_holes(folder: &std::path::Path) -> (FakeJournal, Bench) {
 }
 
 /// Everything that a client which begins at `begin` is told up to `latest`.
-fn follow(bench: &Bench, key: &StreamKey, begin: Begin, latest: u64) -> Vec<Told> {
+pub(super) fn follow(bench: &Bench, key: &StreamKey, begin: Begin, latest: u64) -> Vec<Told> {
     let context = Context::new();
     let live = Publisher::bind(&context, "tcp://127.0.0.1:*", PublisherSettings::default()).unwrap();
     let select = Select::Topics(vec![key.clone()]);
@@ -67,7 +67,8 @@ fn follow(bench: &Bench, key: &StreamKey, begin: Begin, latest: u64) -> Vec<Told
     }
 }
 
-fn after(applied: u64) -> Begin {
+/// With everything up to this row.
+pub(super) fn after(applied: u64) -> Begin {
     Begin::Cursor { epoch: Epoch(7), applied: Seq(applied) }
 }
 
