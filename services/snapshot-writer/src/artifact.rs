@@ -5,6 +5,9 @@
 //! the process is killed at, the folder holds what its manifest says, and files that it does not name.
 
 mod folder;
+mod lost;
+
+pub(crate) use folder::{is_gone, put_aside};
 
 use crate::buffer::{Buffer, columns};
 use crate::clock;
@@ -90,6 +93,16 @@ impl Artifact {
         &self.folder
     }
 
+    /// What it is called in complaints: its folder's name.
+    pub(crate) fn label(&self) -> &str {
+        self.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
+    /// What its last state is called in complaints.
+    pub(crate) fn latest_label(&self) -> String {
+        format!("{}/{LATEST}", self.label())
+    }
+
     /// Why nothing more of the stream comes here: `None` when it has no such stream.
     pub(crate) fn closed(&self, key: &StreamKey) -> Option<Option<Closed>> {
         self.slot(key).map(|slot| slot.next.closed)
@@ -121,10 +134,13 @@ impl Artifact {
         self.slots.iter().all(|slot| slot.buffer.is_empty())
     }
 
-    /// When it is to be written, and what of it.
+    /// When it is to be written or completed, and what of it.
     pub(crate) fn due(&self, settings: &PartSettings, now: Instant) -> Option<(Instant, What)> {
+        if self.is_over() {
+            return Some((self.waiting_since.unwrap_or(now), What::All));
+        }
         let since = self.waiting_since?;
-        if self.is_over() || since + settings.write_every <= now {
+        if since + settings.write_every <= now {
             return Some((since, What::All));
         }
         if self.slots.iter().any(|slot| slot.buffer.rows() >= settings.write_rows) {
@@ -216,9 +232,31 @@ impl Artifact {
             }
             touched.push(at);
         }
+        if records.is_empty() {
+            return Ok(done);
+        }
         self.sync_streams(&touched)?;
         self.commit(records, &gone)?;
         Ok(done)
+    }
+
+    /// Says that it is complete, once every file that it names is there.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] when one is not: it stays live. [`Error::Write`].
+    pub(crate) fn complete(&mut self) -> Result<(), Error> {
+        let now = clock::text(clock::now());
+        let manifest = Manifest {
+            state: State::Complete,
+            updated_at: now.clone(),
+            completed_at: Some(now),
+            ..self.manifest()
+        };
+        folder::check_files(&self.folder, &manifest)?;
+        folder::write_manifest(&self.folder, &manifest)?;
+        self.head = Manifest { streams: Vec::new(), ..manifest };
+        self.latest.touch();
+        Ok(())
     }
 
     /// Says that its streams are over although their sources did not: they belong to a history that is gone.
@@ -226,8 +264,8 @@ impl Artifact {
         for slot in self.slots.iter_mut().filter(|slot| slot.next.closed.is_none()) {
             slot.next.take(&Item::Reset);
             slot.buffer.push(Item::Reset);
+            self.waiting_since.get_or_insert(now);
         }
-        self.waiting_since.get_or_insert(now);
     }
 
     /// When the last state is to be written; `None`: it need not be.
@@ -259,17 +297,8 @@ impl Artifact {
                 slot.clone_from(record);
             }
         }
-        let now = clock::text(clock::now());
-        manifest.updated_at.clone_from(&now);
-        let is_over = !manifest.streams.is_empty() && manifest.streams.iter().all(|s| s.closed.is_some());
-        if is_over && manifest.state == State::Live {
-            manifest.state = State::Complete;
-            manifest.completed_at = Some(now);
-        }
+        manifest.updated_at = clock::text(clock::now());
         folder::write_manifest(&self.folder, &manifest).map_err(|error| self.untidy(error))?;
-        if manifest.state != self.head.state {
-            self.latest.touch();
-        }
         self.head = Manifest { streams: Vec::new(), ..manifest };
         for (at, record) in records {
             if let Some(slot) = self.slots.get_mut(at) {

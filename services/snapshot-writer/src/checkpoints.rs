@@ -16,7 +16,7 @@ use crate::meters::{Meters, SERVICE};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use gapless::{Client, Position};
 use gapless_checkpoint::CheckpointFolder;
-use gapless_disk::RealDisk;
+use gapless_disk::{Disk, RealDisk};
 use gapless_model::MonoTime;
 use gapless_service_kit::health::{Condition, condition};
 use gapless_service_kit::{Action, Ask, Shutdown, action};
@@ -72,8 +72,11 @@ impl Checkpoints {
         shutdown: &Shutdown,
     ) -> Result<Checkpoints, Error> {
         let CheckpointConfig { dir, every, rows, on_end, keep, follower_id } = config.checkpoint.clone();
-        let folder = CheckpointFolder::open(Arc::new(RealDisk), &dir)?;
+        Error::if_no_folder(&dir, "checkpoint.dir")?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let folder = CheckpointFolder::open(disk.clone(), &dir)?;
         let desk = Desk {
+            disk,
             client: intake::client(config, PATIENCE),
             keeper: Keeper::new(folder, keep),
             begun: Instant::now(),
@@ -120,6 +123,7 @@ impl Drop for Checkpoints {
 }
 
 struct Desk {
+    disk: Arc<dyn Disk>,
     client: Client,
     keeper: Keeper,
     begun: Instant,
@@ -140,6 +144,7 @@ impl Desk {
             let now = Instant::now();
             if now >= next_heard {
                 next_heard = now + HEARD_EVERY;
+                self.keep_folder();
                 self.acknowledge();
             }
             let told = (self.told.rows.load(Ordering::Relaxed), self.told.ends.load(Ordering::Relaxed));
@@ -184,6 +189,17 @@ impl Desk {
         }
     }
 
+    /// Makes the folder again when it was removed. That it cannot be made is said when a checkpoint is written.
+    fn keep_folder(&mut self) {
+        match self.keeper.make_again(&self.disk) {
+            Ok(true) => {
+                tracing::warn!("the folder of the checkpoints was removed: it is made again, and is empty")
+            }
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "the folder of the checkpoints was removed"),
+        }
+    }
+
     /// Fetches, writes, reads back and tells the journal; what came of it.
     fn take(&mut self, why: &'static str) -> Result<Value, String> {
         let begun = Instant::now();
@@ -205,6 +221,7 @@ impl Desk {
 
     fn fetch_and_write(&mut self, why: &'static str, begun: Instant) -> Result<Value, String> {
         let fetched = self.client.checkpoint().map_err(|error| error.to_string())?;
+        self.keep_folder();
         let Kept { path, header, bytes, parts, removed } = self.keeper.store(fetched)?;
         let acknowledged = self.acknowledge();
         self.meters.checkpoint_position.set(header.position.0 as f64);

@@ -11,7 +11,9 @@
 //! - A manifest is the cursor: after any crash each stream goes on where its manifest ends, nothing twice,
 //!   nothing missing. What could not be had is listed, with its reason.
 //! - Memory is bounded: what waits is written early when it is too much, and nothing more is read while the
-//!   disk does not take it.
+//!   disk does not take it. An artifact that cannot be written holds up no other before memory is used up.
+//! - An artifact is complete only with all files that it names. One whose folder is removed while it is written is begun
+//!   again, and lists the rows that were in it as missing.
 //! - The journal lets go of records only up to a checkpoint that was read back whole, and of which a newer one was.
 //!
 //! ```no_run

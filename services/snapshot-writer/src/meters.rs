@@ -14,7 +14,7 @@ pub(crate) struct Meters {
     parts: Counter,
     bytes: Counter,
     pub(crate) write_seconds: Histogram,
-    pub(crate) failures: Counter,
+    failures: Counter,
     waiting: Gauge,
     live: Gauge,
     complete: Gauge,
@@ -55,6 +55,7 @@ impl Meters {
         self.parts.increment(done.written.parts);
         self.bytes.increment(done.written.bytes);
         self.removed.increment(done.removed);
+        self.failures.increment(done.failures);
     }
 
     /// How it is now.

@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// Events taken before what is due is looked at again: some milliseconds.
 const EVENTS_PER_TURN: usize = 256;
-/// How long a disk that did not take something is let be.
-const RETRY: Duration = Duration::from_secs(1);
 /// The longest wait without looking around.
 const IDLE: Duration = Duration::from_millis(500);
 /// How long an orderly stop may write; the kit allows 5 s for everything. What is not written by then comes
@@ -31,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// open; it has no sockets of its own.
 ///
 /// # Errors
-/// [`Error`] when a folder or an address cannot be used. A disk that is full for a while is no error: it
-/// waits, reads nothing more when its memory is used up, and says so in `/readyz`.
+/// [`Error`] when a folder or an address cannot be used. A folder that is not to be written, or a disk that is full for a
+/// while, is no error: it is tried again, nothing more is read when memory is used up, and `/readyz` says so.
 pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce()) -> Result<(), Error> {
     let refused = |invalid: Invalid| Error::Config(format!("{}: {}", invalid.key, invalid.message));
     config.validate().map_err(refused)?;
@@ -72,10 +70,6 @@ struct Writer {
     meters: Meters,
     condition: Condition,
     asked: Action,
-    /// An event that the disk did not let in yet.
-    held: Option<Event>,
-    /// The disk is let be until then.
-    rest: Option<Instant>,
 }
 
 impl Writer {
@@ -86,7 +80,7 @@ impl Writer {
         let intake = Intake::start(config, &client, &shelf.cursors())?;
         condition.holds();
         let asked = action(SERVICE, "flush");
-        Ok(Writer { shelf, intake, told, meters, condition, asked, held: None, rest: None })
+        Ok(Writer { shelf, intake, told, meters, condition, asked })
     }
 
     fn run(&mut self, shutdown: &Shutdown) -> Result<(), Error> {
@@ -94,8 +88,7 @@ impl Writer {
         while !shutdown.is_requested() {
             let now = Instant::now();
             self.work(now);
-            let is_open = self.rest.is_none_or(|rest| rest <= now) || !self.shelf.is_full();
-            let events = match self.intake.events().filter(|_| is_open && self.held.is_none()) {
+            let events = match self.intake.events().filter(|_| !self.shelf.is_full()) {
                 Some(events) => events.clone(),
                 None => never(),
             };
@@ -116,11 +109,7 @@ impl Writer {
 
     /// How long nothing needs to be done.
     fn patience(&self, now: Instant) -> Duration {
-        let due = match self.rest {
-            Some(rest) => rest,
-            None => self.shelf.next_due(now),
-        };
-        due.saturating_duration_since(now).min(IDLE)
+        self.shelf.next_due(now).saturating_duration_since(now).min(IDLE)
     }
 
     /// Takes an event and what has come besides, a turn's worth.
@@ -131,7 +120,7 @@ impl Writer {
     ) -> Result<(), Error> {
         self.handle(first?);
         for _ in 1..EVENTS_PER_TURN {
-            if self.held.is_some() || self.shelf.is_full() {
+            if self.shelf.is_full() {
                 break;
             }
             match events.try_recv() {
@@ -143,102 +132,87 @@ impl Writer {
     }
 
     fn handle(&mut self, event: Event) {
-        let now = Instant::now();
-        match self.shelf.handle(&event, now) {
-            Ok(()) => {
-                if let Event::Rows(batch) = &event {
-                    self.told.rows(batch.rows.len() as u64);
-                    if ends(batch) {
-                        self.told.end();
-                    }
-                }
-            }
-            Err(error) => {
-                self.held = Some(event);
-                self.trouble(&error, now);
+        if let Event::Rows(batch) = &event {
+            self.told.rows(batch.rows.len() as u64);
+            if ends(batch) {
+                self.told.end();
             }
         }
+        self.shelf.handle(event, Instant::now());
     }
 
     /// Does what is due. The disk's trouble is not the end: what waits still waits.
     fn work(&mut self, now: Instant) {
-        if self.rest.is_some_and(|rest| now < rest) {
-            return;
-        }
-        self.rest = None;
-        if let Some(event) = self.held.take() {
-            self.handle(event);
-        }
-        if self.rest.is_none() {
-            let begun = Instant::now();
-            match self.shelf.work(now) {
-                Ok(Some(done)) => {
-                    self.condition.holds();
-                    self.meters.done(&done);
-                    if done.written.parts > 0 {
-                        self.meters.write_seconds.record(begun.elapsed().as_secs_f64());
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => self.trouble(&error, now),
+        let begun = Instant::now();
+        if let Some(done) = self.shelf.work(now) {
+            self.meters.done(&done);
+            if done.written.parts > 0 {
+                self.meters.write_seconds.record(begun.elapsed().as_secs_f64());
             }
+        }
+        self.say_how_it_is();
+    }
+
+    fn say_how_it_is(&self) {
+        match self.shelf.trouble() {
+            Some(words) => self.condition.fails(words),
+            None => self.condition.holds(),
         }
         self.meters.state(self.shelf.waiting().0, self.shelf.counts());
     }
 
-    fn trouble(&mut self, error: &Error, now: Instant) {
-        self.meters.failures.increment(1);
-        self.condition.fails(error.to_string());
-        tracing::error!(%error, retry = ?RETRY, "not written: what waits stays in memory and is tried again");
-        self.rest = Some(now + RETRY);
-    }
-
-    /// Writes everything that came until now, because somebody asked. What could not be written in time is an error:
-    /// an answer means that nothing waits.
+    /// Writes everything that came until now, because somebody asked. What could not be written is an error: an answer
+    /// means that nothing waits, and that all is well.
     fn flush(&mut self) -> Result<Value, String> {
-        let (done, result) = self.write_what_came(Instant::now() + STOP);
-        result.map_err(|error| error.to_string())?;
-        let waiting = self.shelf.waiting().0;
-        if waiting > 0 || self.held.is_some() {
+        let done = self.write_what_came(Instant::now() + STOP);
+        self.say_how_it_is();
+        let (rows, waiting) = (done.written.rows, self.shelf.waiting().0);
+        if let Some(trouble) = self.shelf.trouble() {
             return Err(format!(
-                "{} rows were written, {waiting} still wait after {STOP:?}: nothing is lost, ask again",
-                done.written.rows
+                "{rows} rows were written, {waiting} still wait and are tried again: {trouble}"
+            ));
+        }
+        if waiting > 0 {
+            return Err(format!(
+                "{rows} rows were written, {waiting} still wait after {STOP:?}: nothing is lost, ask again"
             ));
         }
         let (live, complete) = self.shelf.counts();
         Ok(json!({
-            "rows": done.written.rows, "parts": done.written.parts, "bytes": done.written.bytes,
+            "rows": rows, "parts": done.written.parts, "bytes": done.written.bytes,
             "completed": done.completed, "live": live, "complete": complete,
         }))
     }
 
     /// An orderly stop: everything that was handed over is written.
     fn stop(mut self) -> Result<(), Error> {
-        self.write_what_came(Instant::now() + STOP).1
+        self.write_what_came(Instant::now() + STOP);
+        let rows = self.shelf.waiting().0;
+        match self.shelf.trouble() {
+            Some(reason) if rows > 0 => Err(Error::Unwritten { rows, reason }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Takes the events that the client has handed over by now, and writes all of them. `end` bounds it: what is not
-    /// written by then is still held, and comes again at the next start.
-    fn write_what_came(&mut self, end: Instant) -> (Done, Result<(), Error>) {
+    /// written by then still waits, and comes again at the next start.
+    fn write_what_came(&mut self, end: Instant) -> Done {
         let mut total = Done::default();
         let events = self.intake.events().cloned();
         let mut left = events.as_ref().map_or(0, Receiver::len);
         loop {
-            if let Some(event) = self.held.take() {
-                self.handle(event);
-            }
-            while left > 0 && self.held.is_none() && !self.shelf.is_full() {
+            while left > 0 && !self.shelf.is_full() {
                 left -= 1;
                 match events.as_ref().map(Receiver::try_recv) {
                     Some(Ok(Ok(event))) => self.handle(event),
                     Some(Ok(Err(_)) | Err(_)) | None => left = 0,
                 }
             }
-            let (done, result) = self.shelf.write_all(end);
+            let done = self.shelf.write_all(end);
             self.meters.done(&done);
             total += done;
-            if left == 0 || self.held.is_some() || result.is_err() || Instant::now() >= end {
-                return (total, result);
+            if left == 0 || self.shelf.is_full() || Instant::now() >= end {
+                return total;
             }
         }
     }

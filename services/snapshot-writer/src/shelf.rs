@@ -1,21 +1,26 @@
 //! All artifacts below one folder: which one rows go into, when one is begun, completed and removed.
 
+mod held;
 mod opening;
 mod sessions;
+mod troubles;
+mod work;
 
-use crate::artifact::{Artifact, PartSettings, What, Written, hole, unseen};
-use crate::clock;
+use crate::artifact::{Artifact, PartSettings, Written, hole, unseen};
 use crate::error::Error;
-use crate::manifest::{Cursor, Group};
+use crate::manifest::{Cursor, Group, Manifest};
 use crate::record::{Item, Stand};
-use crate::retention::{Kept, Limits, expired};
+use crate::retention::Limits;
 use crate::retired::Retired;
 use gapless::Event;
 use gapless_model::{Batch, Epoch, Seq, SeqRange, StreamKey};
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use held::Held;
+use troubles::Troubles;
 
 /// How often retention is looked at: artifacts are completed seldom, and ages count in hours.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
@@ -53,6 +58,11 @@ pub(crate) struct Shelf {
     open_in: HashMap<StreamKey, u64>,
     /// Rows that wait, and about how many bytes they take.
     waiting: (u64, u64),
+    /// Events that could not be taken yet.
+    held: Held,
+    troubles: Troubles,
+    /// What cannot be written takes all the memory.
+    is_stuck: bool,
     complete: Vec<Complete>,
     /// Where each stream stands.
     stands: HashMap<StreamKey, Stand>,
@@ -74,6 +84,18 @@ struct Complete {
     bytes: u64,
 }
 
+impl Complete {
+    fn of(folder: &Path, manifest: &Manifest) -> Complete {
+        Complete {
+            folder: folder.to_path_buf(),
+            name: manifest.name.clone(),
+            number: manifest.number,
+            completed_at: manifest.completed_at.clone().unwrap_or_default(),
+            bytes: manifest.file_bytes(),
+        }
+    }
+}
+
 /// What a turn of work came to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Done {
@@ -82,6 +104,8 @@ pub(crate) struct Done {
     pub(crate) completed: u64,
     /// Artifacts that were removed.
     pub(crate) removed: u64,
+    /// What the disk did not take.
+    pub(crate) failures: u64,
 }
 
 impl std::ops::AddAssign for Done {
@@ -91,6 +115,7 @@ impl std::ops::AddAssign for Done {
         self.written.bytes += other.written.bytes;
         self.completed += other.completed;
         self.removed += other.removed;
+        self.failures += other.failures;
     }
 }
 
@@ -113,7 +138,7 @@ impl Shelf {
     /// Counts anew what waits: after anything but a plain addition.
     fn count_waiting(&mut self) {
         let sum = |(rows, bytes), (r, b)| (rows + r, bytes + b);
-        self.waiting = self.live.values().map(Artifact::waiting).fold((0, 0), sum);
+        self.waiting = self.live.values().map(Artifact::waiting).fold(self.held.waiting(), sum);
     }
 
     /// Whether no more may wait.
@@ -122,19 +147,55 @@ impl Shelf {
         rows >= self.settings.max_rows || bytes >= self.settings.max_bytes
     }
 
-    /// Takes what happened to a stream.
-    ///
-    /// # Errors
-    /// When the disk does not take what has to be written first. Then nothing of it was taken: hand it over
-    /// again.
-    pub(crate) fn handle(&mut self, event: &Event, now: Instant) -> Result<(), Error> {
+    /// What cannot be written, and why; `None` when all is well.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let words = self.troubles.words()?;
+        Some(match self.is_stuck {
+            true => {
+                format!("{words}; this takes all memory for rows: nothing more is read until it is written")
+            }
+            false => words,
+        })
+    }
+
+    /// Takes what happened to a stream. When the disk does not take what has to be written first, the event waits
+    /// here, and so do the later ones that it concerns.
+    pub(crate) fn handle(&mut self, event: Event, now: Instant) {
+        let Some(name) = held::name_for(self.settings.group, &event) else { return };
+        if !self.held.has(&name) {
+            let Err(error) = self.apply(&event, now) else { return };
+            self.troubles.note(&name, &error, now);
+        }
+        let (rows, bytes) = held::size(&event);
+        self.waiting = (self.waiting.0 + rows, self.waiting.1 + bytes);
+        self.held.push(&name, event);
+    }
+
+    /// Takes the events that were held for artifacts of that name, as far as the disk lets them in.
+    fn take_held(&mut self, name: &str, now: Instant) -> Done {
+        let mut result = Ok(Done::default());
+        while let Some(event) = self.held.take(name) {
+            if let Err(error) = self.apply(&event, now) {
+                self.held.put_back(name, event);
+                result = Err(error);
+                break;
+            }
+        }
+        self.count_waiting();
+        self.noted(name, result, now)
+    }
+
+    fn apply(&mut self, event: &Event, now: Instant) -> Result<(), Error> {
         match event {
             Event::Rows(batch) => self.rows(batch, now),
             Event::Truncated { key, epoch, range, reason } => {
                 self.truncated(key, *epoch, *range, format!("{reason:?}"), now)
             }
             Event::Rewind { key, to, keep, .. } => self.rewind(key, *to, *keep),
-            Event::Reset { key, .. } => self.reset(key, now),
+            Event::Reset { key, .. } => {
+                self.reset(key, now);
+                Ok(())
+            }
             Event::GapOpened { .. }
             | Event::GapHealed { .. }
             | Event::GapVoid { .. }
@@ -216,128 +277,6 @@ impl Shelf {
 
     fn stand(&self, key: &StreamKey) -> Stand {
         self.stands.get(key).copied().unwrap_or_default()
-    }
-
-    /// When there is work to do next.
-    pub(crate) fn next_due(&self, now: Instant) -> Instant {
-        let mut due = self.next_retention.unwrap_or(now).min(now + RETAIN_EVERY);
-        for artifact in self.live.values() {
-            let parts = artifact.due(&self.settings.parts, now).map(|(due, _)| due);
-            let latest = artifact.latest_due(self.settings.latest_every, now);
-            due = [parts, latest].into_iter().flatten().fold(due, Instant::min);
-        }
-        due
-    }
-
-    /// Does the most urgent piece of work whose time has come: parts of one artifact, or the last state of
-    /// one, or retention. `None` when there is none.
-    ///
-    /// # Errors
-    /// When the disk does not take it: what waits still waits.
-    pub(crate) fn work(&mut self, now: Instant) -> Result<Option<Done>, Error> {
-        self.rest_superseded(now);
-        if let Some((at, what)) = self.due_parts(now) {
-            return self.write(at, what, now).map(Some);
-        }
-        let every = self.settings.latest_every;
-        let due = |artifact: &Artifact| artifact.latest_due(every, now).is_some_and(|due| due <= now);
-        if let Some(artifact) = self.live.values_mut().find(|artifact| due(artifact)) {
-            artifact.write_latest(now)?;
-            return Ok(Some(Done::default()));
-        }
-        if self.next_retention.is_none_or(|due| due <= now) {
-            self.next_retention = Some(now + RETAIN_EVERY);
-            return self.retain().map(|removed| Some(Done { removed, ..Done::default() }));
-        }
-        Ok(None)
-    }
-
-    /// The artifact that has waited longest of those that are due; any when too much waits.
-    fn due_parts(&self, now: Instant) -> Option<(u64, What)> {
-        let is_full = self.is_full();
-        let due = self.live.iter().filter_map(|(&at, artifact)| {
-            let (due, what) = artifact.due(&self.settings.parts, now)?;
-            match is_full {
-                true => Some((std::cmp::Reverse(artifact.waiting().1), due, at, What::All)),
-                false => (due <= now).then_some((std::cmp::Reverse(0), due, at, what)),
-            }
-        });
-        due.min_by_key(|(bytes, due, at, _)| (*bytes, *due, *at)).map(|(_, _, at, what)| (at, what))
-    }
-
-    /// Writes what waits of one artifact, and moves it to the complete ones when it is.
-    fn write(&mut self, at: u64, what: What, now: Instant) -> Result<Done, Error> {
-        let Some(artifact) = self.live.get_mut(&at) else { return Ok(Done::default()) };
-        let written = artifact.write(what, &self.settings.parts)?;
-        let mut done = Done { written, ..Done::default() };
-        if artifact.is_complete()
-            && let Some(artifact) = self.take_out(at)
-        {
-            self.complete(artifact, now);
-            done.completed = 1;
-            // What is kept may be one too many now.
-            self.next_retention = None;
-        }
-        self.count_waiting();
-        Ok(done)
-    }
-
-    fn complete(&mut self, mut artifact: Artifact, now: Instant) {
-        if let Err(error) = artifact.write_latest(now) {
-            tracing::warn!(%error, "the last state of a complete artifact is not the newest");
-        }
-        let manifest = artifact.manifest();
-        tracing::info!(artifact = %artifact.folder().display(), streams = manifest.streams.len(), "artifact complete");
-        self.complete.push(Complete {
-            folder: artifact.folder().to_path_buf(),
-            name: manifest.name.clone(),
-            number: manifest.number,
-            completed_at: manifest.completed_at.clone().unwrap_or_default(),
-            bytes: manifest.file_bytes(),
-        });
-    }
-
-    /// Writes everything that waits; what it was, and the first thing that went wrong. `until` bounds it: what
-    /// is not written by then comes again at the next start.
-    pub(crate) fn write_all(&mut self, until: Instant) -> (Done, Result<(), Error>) {
-        let (mut total, mut result) = (Done::default(), Ok(()));
-        for at in self.live.keys().copied().collect::<Vec<u64>>() {
-            if Instant::now() >= until {
-                break;
-            }
-            match self.write(at, What::All, Instant::now()) {
-                Ok(done) => total += done,
-                Err(error) => result = result.and(Err(error)),
-            }
-            let now = Instant::now();
-            let changed = |artifact: &&mut Artifact| artifact.latest_due(Duration::ZERO, now).is_some();
-            if let Some(artifact) = self.live.get_mut(&at).filter(changed) {
-                result = result.and(artifact.write_latest(now));
-            }
-        }
-        (total, result)
-    }
-
-    /// Removes what is too much.
-    fn retain(&mut self) -> Result<u64, Error> {
-        let now = clock::now();
-        let kept: Vec<Kept> = self
-            .complete
-            .iter()
-            .map(|one| Kept {
-                name: one.name.clone(),
-                number: one.number,
-                age: clock::age(&one.completed_at, now),
-                bytes: one.bytes,
-            })
-            .collect();
-        let gone = expired(&kept, self.settings.limits);
-        for at in gone.iter().rev() {
-            let folder = self.complete.get(*at).map(|one| one.folder.clone()).unwrap_or_default();
-            self.remove(&folder)?;
-            self.complete.remove(*at);
-        }
-        Ok(gone.len() as u64)
     }
 }
 

@@ -10,8 +10,8 @@ use crate::part;
 use gapless_disk::{Disk, RealDisk, is_leftover, write_atomically};
 use gapless_model::{Batch, Epoch, StreamKey};
 use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 impl Artifact {
     /// Begins the `number`th artifact called `name` below `base`: its folder appears with its manifest.
@@ -22,8 +22,6 @@ impl Artifact {
         number: u64,
         session: Session,
     ) -> Result<Artifact, Error> {
-        let folder_name = name::artifact_folder(name, number);
-        let (folder, new) = (base.join(&folder_name), base.join(format!("{}{folder_name}", name::NEW)));
         let now = clock::text(clock::now());
         let head = Manifest {
             format: FORMAT.into(),
@@ -39,11 +37,7 @@ impl Artifact {
             session,
             streams: Vec::new(),
         };
-        std::fs::create_dir_all(&new).map_err(|e| Error::write(&new, e))?;
-        write_manifest(&new, &head)?;
-        std::fs::rename(&new, &folder)
-            .and_then(|()| RealDisk.sync_dir(base))
-            .map_err(|e| Error::write(&folder, e))?;
+        let folder = make_folder(base, &head)?;
         tracing::info!(artifact = %folder.display(), "artifact begun");
         Ok(Artifact::of(&folder, head, Board::default()))
     }
@@ -85,6 +79,61 @@ impl Artifact {
             is_untidy: false,
         }
     }
+}
+
+/// Makes the folder of an artifact, which appears with its manifest. What is in its way is put aside.
+pub(super) fn make_folder(base: &Path, manifest: &Manifest) -> Result<PathBuf, Error> {
+    let name = name::artifact_folder(&manifest.name, manifest.number);
+    let (folder, new) = (base.join(&name), base.join(format!("{}{name}", name::NEW)));
+    std::fs::create_dir_all(&new).map_err(|e| Error::write(&new, e))?;
+    write_manifest(&new, manifest)?;
+    if folder.symlink_metadata().is_ok() {
+        let aside = put_aside(base, &name)?;
+        tracing::warn!(folder = %folder.display(), aside = %aside.display(),
+            "something without a manifest was where an artifact begins: it is put aside");
+    }
+    std::fs::rename(&new, &folder)
+        .and_then(|()| RealDisk.sync_dir(base))
+        .map_err(|e| Error::write(&folder, e))?;
+    Ok(folder)
+}
+
+/// Gives what is called `name` below `base` a name under which nothing reads it; which one.
+pub(crate) fn put_aside(base: &Path, name: &str) -> Result<PathBuf, Error> {
+    let folder = base.join(name);
+    let mut aside = base.join(format!("{}{name}", name::DAMAGED));
+    let mut count = 1;
+    while aside.symlink_metadata().is_ok() {
+        count += 1;
+        aside = base.join(format!("{}{name}.{count}", name::DAMAGED));
+    }
+    let moved = std::fs::rename(&folder, &aside).and_then(|()| RealDisk.sync_dir(base));
+    moved.map(|()| aside).map_err(|e| Error::write(&folder, e))
+}
+
+/// Whether nothing is there. That it cannot be told is an error, not a loss.
+pub(crate) fn is_gone(path: &Path) -> Result<bool, Error> {
+    match std::fs::metadata(path) {
+        Ok(_) => Ok(false),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(true),
+        Err(error) => Err(Error::write(path, error)),
+    }
+}
+
+/// Refuses a manifest that names a file which is gone or has another size. Their bytes are for `gapless verify`.
+pub(super) fn check_files(artifact: &Path, manifest: &Manifest) -> Result<(), Error> {
+    for file in manifest.files() {
+        let path = artifact.join(&file.name);
+        if is_gone(&path)? {
+            return Err(Error::Incomplete { path, reason: "is gone".into() });
+        }
+        let bytes = std::fs::metadata(&path).map_err(|e| Error::write(&path, e))?.len();
+        if bytes != file.bytes {
+            let reason = format!("has {bytes} bytes instead of {}", file.bytes);
+            return Err(Error::Incomplete { path, reason });
+        }
+    }
+    Ok(())
 }
 
 /// This program, as manifests name it.

@@ -133,6 +133,7 @@ fn the_end_of_its_streams_completes_it() {
     assert!(artifact.is_over() && !artifact.is_complete());
     assert!(artifact.due(&settings(), Instant::now()).is_some_and(|(due, _)| due <= Instant::now()));
     artifact.write(What::All, &settings()).unwrap();
+    artifact.complete().unwrap();
     assert!(artifact.is_complete());
     let manifest = on_disk(&artifact);
     assert_eq!((manifest.state, manifest.streams[0].closed), (State::Complete, Some(Closed::End)));
@@ -190,4 +191,42 @@ fn rows_seen_before_are_left_out() {
     assert_eq!(unseen(batch(A, 5, 1, 10), 4).range(), range(5, 10));
     assert!(unseen(batch(A, 5, 1, 10), 10).rows.is_empty());
     assert!(unseen(batch(A, 5, 1, 10), 99).rows.is_empty());
+}
+
+#[test]
+fn a_writer_that_is_killed_before_it_completes_an_artifact_completes_it_at_the_next_start() {
+    let base = tempfile::tempdir().unwrap();
+    let mut artifact = begin(base.path());
+    add(&mut artifact, last_batch(A, 5, 1, 10));
+    artifact.write(What::All, &settings()).unwrap();
+    let (folder, manifest) = (artifact.folder().to_path_buf(), on_disk(&artifact));
+    assert_eq!(manifest.state, State::Live);
+    let mut artifact = Artifact::open(&folder, manifest);
+    assert!(artifact.due(&settings(), Instant::now()).is_some_and(|(due, _)| due <= Instant::now()));
+    artifact.complete().unwrap();
+    assert_eq!(on_disk(&artifact).state, State::Complete);
+}
+
+#[test]
+fn an_artifact_that_was_removed_is_begun_again_and_keeps_what_its_streams_have_come_to() {
+    let base = tempfile::tempdir().unwrap();
+    let mut artifact = begin(base.path());
+    add(&mut artifact, last_batch(A, 5, 1, 10));
+    artifact.write(What::All, &settings()).unwrap();
+    assert!(!artifact.is_lost().unwrap());
+    std::fs::remove_file(artifact.folder().join(MANIFEST)).unwrap();
+    assert!(!artifact.is_lost().unwrap(), "the manifest alone is written again");
+    std::fs::remove_dir_all(artifact.folder()).unwrap();
+    assert!(artifact.is_lost().unwrap());
+    artifact.begin_again().unwrap();
+    assert!(!artifact.is_lost().unwrap() && artifact.is_over());
+    let record = on_disk(&artifact).streams[0].clone();
+    assert_eq!((record.rows, record.cursor.sequence, record.closed), (0, 10, Some(Closed::End)));
+    assert_eq!((record.truncated[0].from, record.truncated[0].to), (1, 10));
+    // A stream that goes back behind what is missing goes on from there.
+    artifact.rewind(&key(A), Epoch(8), Seq(4), &settings().forms).unwrap();
+    add(&mut artifact, batch(A, 8, 5, 6));
+    artifact.write(What::All, &settings()).unwrap();
+    let record = on_disk(&artifact).streams[0].clone();
+    assert_eq!((record.truncated[0].to, record.first, record.last), (4, 5, 6));
 }

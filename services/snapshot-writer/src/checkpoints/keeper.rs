@@ -7,8 +7,11 @@
 
 use gapless::{EngineCheckpoint, JournalStatusResponse, Position};
 use gapless_checkpoint::{Checkpoint, CheckpointFolder, FolderError, Header, Skipped, file_name};
+use gapless_disk::Disk;
 use gapless_planted::{Bug, on};
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The folder of checkpoints, kept by its one writer.
 #[derive(Debug)]
@@ -48,6 +51,21 @@ impl Keeper {
         let checked = self.folder.check()?;
         self.whole = checked.whole;
         Ok(checked.damaged)
+    }
+
+    /// Makes the folder again on `disk` when somebody removed it, and forgets what was in it: the journal must keep what
+    /// an engine without these checkpoints needs. Whether it was so.
+    ///
+    /// # Errors
+    /// [`FolderError`] when it cannot be made.
+    pub fn make_again(&mut self, disk: &Arc<dyn Disk>) -> Result<bool, FolderError> {
+        match disk.list(self.folder.dir()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Ok(_) | Err(_) => return Ok(false),
+        }
+        self.folder = CheckpointFolder::open(disk.clone(), self.folder.dir())?;
+        self.whole.clear();
+        Ok(true)
     }
 
     /// Writes a state, reads it back, and removes what is too old.

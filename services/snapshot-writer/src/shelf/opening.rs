@@ -1,7 +1,9 @@
 //! Opening a folder of artifacts after whatever happened to the process before, and removing one.
 
+use super::held::Held;
+use super::troubles::Troubles;
 use super::{Complete, Shelf, ShelfSettings};
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, is_gone, put_aside};
 use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest, State};
 use crate::name::{DAMAGED, NEW, REMOVING};
@@ -21,11 +23,13 @@ impl Shelf {
     pub(crate) fn open(settings: ShelfSettings) -> Result<Shelf, Error> {
         let base = settings.folder.clone();
         let io = |e| Error::write(&base, e);
+        Error::if_no_folder(&base, "artifact_dir")?;
         std::fs::create_dir_all(&base).map_err(io)?;
         let lock = RealDisk.lock(&base.join(LOCK)).map_err(io)?;
         let lock = lock.ok_or_else(|| Error::Owned { path: base.clone() })?;
         for name in RealDisk.list(&base).map_err(io)?.into_iter().filter(|name| is_leftover(name)) {
-            std::fs::remove_file(base.join(name)).map_err(io)?;
+            let path = base.join(name);
+            warn_if_left(&path, std::fs::remove_file(&path));
         }
         let retired = Retired::load(&base)?;
         let mut shelf = Shelf {
@@ -35,6 +39,9 @@ impl Shelf {
             by_name: HashMap::new(),
             open_in: HashMap::new(),
             waiting: (0, 0),
+            held: Held::default(),
+            troubles: Troubles::default(),
+            is_stuck: false,
             complete: Vec::new(),
             stands: HashMap::new(),
             retired,
@@ -58,13 +65,7 @@ impl Shelf {
                 }
             }
             match manifest.state {
-                State::Complete => shelf.complete.push(Complete {
-                    name: manifest.name.clone(),
-                    number: manifest.number,
-                    completed_at: manifest.completed_at.clone().unwrap_or_default(),
-                    bytes: manifest.file_bytes(),
-                    folder,
-                }),
+                State::Complete => shelf.complete.push(Complete::of(&folder, &manifest)),
                 State::Live => {
                     shelf.put(Artifact::open(&folder, manifest));
                 }
@@ -86,26 +87,44 @@ impl Shelf {
             }
             if name.starts_with(NEW) || name.starts_with(REMOVING) {
                 tracing::info!(folder = %folder.display(), "removing what an earlier run left unfinished");
-                std::fs::remove_dir_all(&folder).map_err(io)?;
+                warn_if_left(&folder, std::fs::remove_dir_all(&folder));
                 continue;
             }
-            let Ok(bytes) = std::fs::read(folder.join(MANIFEST)) else {
-                tracing::warn!(folder = %folder.display(), "no artifact: it has no manifest and is let be");
-                continue;
+            let bytes = match std::fs::read(folder.join(MANIFEST)) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    tracing::warn!(folder = %folder.display(), %error,
+                        "no artifact: its manifest cannot be read; it is let be until it is in the way of one");
+                    continue;
+                }
             };
             match Manifest::parse(&bytes) {
                 Ok(manifest) if manifest.group == self.settings.group => found.push((manifest, folder)),
                 Ok(manifest) => return Err(regrouped(&folder, &manifest)),
-                Err(reason) => put_aside(base, &name, &reason)?,
+                Err(reason) => damaged(base, &name, &reason),
             }
         }
         Ok(found)
+    }
+
+    /// Whether the folder is still the one that was opened. On one that was removed, or whose disk is gone, nothing is
+    /// begun: what was written may come back.
+    pub(super) fn check_home(&self) -> Result<(), Error> {
+        match is_gone(&self.settings.folder.join(LOCK))? {
+            true => Err(Error::FolderGone { path: self.settings.folder.clone() }),
+            false => Ok(()),
+        }
     }
 
     /// Removes a complete artifact; where its streams stood is written down first.
     pub(super) fn remove(&mut self, folder: &Path) -> Result<(), Error> {
         let base = self.settings.folder.clone();
         let path = folder.join(MANIFEST);
+        if is_gone(&path)? {
+            self.check_home()?;
+            tracing::warn!(artifact = %folder.display(), "somebody else removed an artifact or its manifest: it is let be");
+            return Ok(());
+        }
         let bytes = std::fs::read(&path).map_err(|e| Error::write(&path, e))?;
         match Manifest::parse(&bytes) {
             Ok(manifest) => {
@@ -137,17 +156,20 @@ fn regrouped(folder: &Path, manifest: &Manifest) -> Error {
 }
 
 /// Without its manifest an artifact says nothing; its rows come again from backfill, into a new one.
-fn put_aside(base: &Path, name: &str, reason: &str) -> Result<(), Error> {
+fn damaged(base: &Path, name: &str, reason: &str) {
     let folder = base.join(name);
-    let mut aside = base.join(format!("{DAMAGED}{name}"));
-    let mut count = 1;
-    while aside.exists() {
-        count += 1;
-        aside = base.join(format!("{DAMAGED}{name}.{count}"));
+    match put_aside(base, name) {
+        Ok(aside) => tracing::error!(folder = %folder.display(), reason, aside = %aside.display(),
+            "a manifest is damaged: its folder is put aside, and its rows are written anew"),
+        // The next artifact of that name finds it in the way, and tries again.
+        Err(error) => tracing::error!(folder = %folder.display(), reason, %error,
+            "a manifest is damaged, and its folder cannot be put aside"),
     }
-    tracing::error!(folder = %folder.display(), reason, aside = %aside.display(),
-        "a manifest is damaged: its folder is put aside, and its rows are written anew");
-    std::fs::rename(&folder, &aside)
-        .and_then(|()| RealDisk.sync_dir(base))
-        .map_err(|e| Error::write(&folder, e))
+}
+
+/// A leftover that stays harms nothing: it is passed over.
+fn warn_if_left(path: &Path, removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(path = %path.display(), %error, "what an earlier run left unfinished stays");
+    }
 }

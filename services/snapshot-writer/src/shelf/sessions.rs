@@ -1,13 +1,14 @@
 //! Sessions: which artifact the rows of a stream go into, and what an epoch change means for it.
 
 use super::{LOOK_EVERY, SUPERSEDED_REST, Shelf};
-use crate::artifact::{Artifact, What};
+use crate::artifact::{Artifact, What, is_gone};
 use crate::error::Error;
 use crate::manifest::{Closed, MANIFEST, Manifest, Session};
 use crate::name::group_name;
 use crate::record::{Item, Stand};
 use gapless_model::{Epoch, Seq, StreamKey};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 impl Shelf {
@@ -27,15 +28,26 @@ impl Shelf {
             let artifact = self.live.get(&at).map(|a| (a.is_over(), a.closed(key)));
             match artifact {
                 // Nothing more goes into a session that is over.
-                Some((true, _)) => {
-                    self.write(at, What::All, Instant::now())?;
-                }
+                Some((true, _)) => self.end(at)?,
                 // It began anew, and so does its session.
                 Some((false, Some(Some(Closed::Reset)))) => {}
                 _ => return Ok(at),
             }
         }
         self.begin(key, &name, epoch)
+    }
+
+    /// Writes a session that is over. One that lacks a file is not complete, and its successor begins all the same.
+    fn end(&mut self, at: u64) -> Result<(), Error> {
+        let now = Instant::now();
+        match self.write(at, What::All, now) {
+            Err(error @ Error::Incomplete { .. }) => {
+                let label = self.live.get(&at).map(|artifact| artifact.label().to_owned());
+                self.troubles.note(&label.unwrap_or_default(), &error, now);
+                Ok(())
+            }
+            other => other.map(drop),
+        }
     }
 
     fn begin(&mut self, key: &StreamKey, name: &str, epoch: Epoch) -> Result<u64, Error> {
@@ -45,6 +57,7 @@ impl Shelf {
             live: self.settings.live.clone(),
             first_publish: None,
         };
+        self.check_home()?;
         let number = self.highest(name) + 1;
         let artifact = Artifact::begin(&self.settings.folder, self.settings.group, name, number, session)?;
         Ok(self.put(artifact))
@@ -63,23 +76,16 @@ impl Shelf {
     pub(super) fn rewind(&mut self, key: &StreamKey, to: Epoch, keep: Seq) -> Result<(), Error> {
         tracing::warn!(%key, %keep, epoch = to.0, "rows after this one never happened: taken back");
         let name = group_name(self.settings.group, key);
-        let forms = self.settings.parts.forms.clone();
         let folders: Vec<_> =
             self.complete.iter().filter(|one| one.name == name).map(|one| one.folder.clone()).collect();
         for folder in folders {
-            let path = folder.join(MANIFEST);
-            let bytes = std::fs::read(&path).map_err(|e| Error::write(&path, e))?;
-            let manifest = Manifest::parse(&bytes).map_err(|reason| Error::Damaged { path, reason })?;
-            if manifest.stream(key).is_some_and(|record| record.cursor.sequence > keep.0) {
-                let mut artifact = Artifact::open(&folder, manifest);
-                artifact.rewind(key, to, keep, &forms)?;
-                artifact.write_latest(Instant::now())?;
-            }
+            self.rewind_complete(&folder, key, to, keep)?;
         }
         let same = self.by_name.get(&name).cloned().unwrap_or_default();
         for at in &same {
+            self.keep_folder(*at)?;
             if let Some(artifact) = self.live.get_mut(at) {
-                artifact.rewind(key, to, keep, &forms)?;
+                artifact.rewind(key, to, keep, &self.settings.parts.forms)?;
             }
         }
         self.count_waiting();
@@ -89,9 +95,26 @@ impl Shelf {
         Ok(())
     }
 
+    fn rewind_complete(&self, folder: &Path, key: &StreamKey, to: Epoch, keep: Seq) -> Result<(), Error> {
+        let path = folder.join(MANIFEST);
+        if is_gone(&path)? {
+            self.check_home()?;
+            tracing::warn!(artifact = %folder.display(), "a complete artifact was removed: nothing to take back in it");
+            return Ok(());
+        }
+        let bytes = std::fs::read(&path).map_err(|e| Error::write(&path, e))?;
+        let manifest = Manifest::parse(&bytes).map_err(|reason| Error::Damaged { path, reason })?;
+        if manifest.stream(key).is_some_and(|record| record.cursor.sequence > keep.0) {
+            let mut artifact = Artifact::open(folder, manifest);
+            artifact.rewind(key, to, keep, &self.settings.parts.forms)?;
+            artifact.write_latest(Instant::now())?;
+        }
+        Ok(())
+    }
+
     /// The history of a stream is lost: what was written of it stays as it is, and what comes next goes into
     /// a new artifact.
-    pub(super) fn reset(&mut self, key: &StreamKey, now: Instant) -> Result<(), Error> {
+    pub(super) fn reset(&mut self, key: &StreamKey, now: Instant) {
         tracing::warn!(%key, "its history began anew: so does its artifact");
         let same = self.by_name.get(&group_name(self.settings.group, key)).cloned().unwrap_or_default();
         let has = |state| {
@@ -105,7 +128,6 @@ impl Shelf {
             self.add(at, key, Item::Reset, now);
         }
         self.stands.insert(key.clone(), Stand::default());
-        Ok(())
     }
 
     /// Completes sessions whose successor has begun and that nothing was added to for a while.

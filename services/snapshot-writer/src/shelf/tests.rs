@@ -1,9 +1,10 @@
 use super::*;
-use crate::manifest::{Closed, MANIFEST, Manifest, State};
+use crate::manifest::{Closed, MANIFEST, State};
 use crate::samples::{A, batch, digest, key, last_batch, range};
 use gapless::TruncateReason;
 use gapless_formats::FileForm;
-use std::path::Path;
+
+mod trouble;
 
 const B: &str = "metrics.sim.B.1s";
 
@@ -30,16 +31,22 @@ fn open(folder: &Path, group: Group) -> Shelf {
 }
 
 fn take(shelf: &mut Shelf, event: Event) {
-    shelf.handle(&event, Instant::now()).unwrap();
+    shelf.handle(event, Instant::now());
+    assert_eq!(shelf.trouble(), None);
 }
 
 /// Does all work that is due.
 fn settle(shelf: &mut Shelf, now: Instant) {
-    while shelf.work(now).unwrap().is_some() {}
+    while shelf.work(now).is_some() {}
 }
 
 fn flush(shelf: &mut Shelf) {
-    shelf.write_all(Instant::now() + Duration::from_secs(60)).1.unwrap();
+    try_flush(shelf);
+    assert_eq!(shelf.trouble(), None);
+}
+
+fn try_flush(shelf: &mut Shelf) -> Done {
+    shelf.write_all(Instant::now() + Duration::from_secs(60))
 }
 
 fn manifests(folder: &Path) -> Vec<Manifest> {

@@ -1,8 +1,7 @@
 use super::*;
-use gapless_disk::{Disk, MemoryDisk};
+use gapless_disk::{Disk, MemoryDisk, RealDisk};
 use gapless_model::{Epoch, EpochStart, Seq, UnixMillis};
 use std::path::Path;
-use std::sync::Arc;
 
 fn header(epoch: u64, position: u64) -> Header {
     Header { partition: 0, epoch: Epoch(epoch), position: Position(position), streams: 1 }
@@ -91,6 +90,22 @@ fn of_a_journal_that_was_replaced_nothing_is_let_go() {
     }
     keeper.store(state(20, 7)).unwrap();
     assert_eq!(keeper.acknowledged(&journal(80)), Position(5));
+}
+
+#[test]
+fn a_folder_that_was_removed_is_made_again_and_what_was_in_it_counts_no_more() {
+    let base = tempfile::tempdir().unwrap();
+    let (dir, disk) = (base.path().join("checkpoints"), Arc::new(RealDisk) as Arc<dyn Disk>);
+    let mut keeper = Keeper::new(CheckpointFolder::open(disk.clone(), &dir).unwrap(), 2);
+    keeper.store(state(20, 30)).unwrap();
+    keeper.store(state(20, 40)).unwrap();
+    assert!(!keeper.make_again(&disk).unwrap());
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert!(keeper.make_again(&disk).unwrap());
+    assert_eq!((keeper.newest(), keeper.acknowledged(&journal(80))), (None, Position::NONE));
+    let kept = keeper.store(state(20, 50)).unwrap();
+    assert!(kept.path.is_file());
+    assert_eq!(keeper.acknowledged(&journal(80)), Position::NONE, "there is none before it any more");
 }
 
 #[test]
