@@ -8,8 +8,11 @@ BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gaple
 # The crates with documentation examples; gapless-tests compiles the README's.
 DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit dev-server tests)
 
+# What a benchmark runs.
+MEASURED := gapless-bench gapless-ingestion gapless-live-engine gapless-backfill gapless-snapshot-writer gapless-cli
+
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test crash soak probe lint fmt gen sim wasm fuzz fuzz-all install clean-cache
+.PHONY: help setup build demo test crash soak bench bench-quick probe lint fmt gen sim wasm fuzz fuzz-all install clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +49,16 @@ probe: setup ## the client against an upstream that misbehaves in every way: mak
 soak: setup ## what grows under a steady load with clients that come and go: make soak SECONDS=1200
 	cargo build --workspace --bins --locked
 	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-soak --seconds $(or $(SECONDS),1200) $(ARGS)
+
+bench: ## measure beside plain ZeroMQ, NATS and Redis, and renew docs/BENCHMARKS.md: make bench ARGS="B1 B3" (15 minutes)
+	@.ci/setup bench
+	cargo build --release --locked $(addprefix -p ,$(MEASURED))
+	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/release/gapless-bench --write docs --figures docs/benchmarks/figures.jsonl $(ARGS)
+
+bench-quick: ## the same in two minutes: about where it stands, nothing is written
+	@.ci/setup bench
+	cargo build --release --locked $(addprefix -p ,$(MEASURED))
+	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/release/gapless-bench --quick $(ARGS)
 
 lint: setup ## format check and lints only
 	cargo fmt --all --check

@@ -29,7 +29,7 @@ const LAYERS: [(u8, &[&str]); 11] = [
     (7, &["gapless-tests"]),
     (7, &["gapless-wasm-probe"]),
     (8, &["gapless-compatibility"]),
-    (9, &["gapless-campaign"]),
+    (9, &["gapless-campaign", "gapless-bench"]),
 ];
 
 /// A heavy dependency and the only crate that may name it.
@@ -47,7 +47,7 @@ const PURE: [(&str, &[&str]); 2] = [
 ];
 
 /// What looks from outside may use anything to do so.
-const TESTS: [&str; 2] = ["gapless-tests", "gapless-compatibility"];
+const TESTS: [&str; 3] = ["gapless-tests", "gapless-compatibility", "gapless-bench"];
 
 fn layer_of(name: &str) -> Option<u8> {
     LAYERS.iter().find(|(_, names)| names.contains(&name)).map(|(layer, _)| *layer)

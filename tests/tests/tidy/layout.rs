@@ -51,8 +51,8 @@ fn services_have_a_main_and_shared_crates_have_none() {
         let libraries = package.targets.iter().filter(|t| t.kind.contains(&TargetKind::Lib)).count();
         if folder.starts_with("services") || folder.starts_with("dev-server") {
             assert_eq!((mains, libraries), (1, 1), "{folder} needs a library and one thin main");
-        } else if folder != "tests/campaign" && folder != "tests/sim" {
-            // Campaigns are programs that tests and people run.
+        } else if !["tests/bench", "tests/campaign", "tests/sim"].contains(&folder.as_str()) {
+            // Campaigns and benchmarks are programs that people run.
             assert_eq!(mains, 0, "{folder} must not have a main: programs live in services/");
         }
     }
