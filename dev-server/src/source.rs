@@ -115,11 +115,23 @@ pub(crate) fn recordings(
     table: &str,
     simulated: bool,
 ) -> Result<BTreeMap<StreamKey, Recording>, Error> {
+    let wrong = |key, reason: &str| Error::Setting { key, reason: format!("{}: {reason}", path.display()) };
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let is_database = ["duckdb", "db", "ddb"].contains(&extension.as_str());
     if table.is_empty() {
+        if is_database {
+            return Err(wrong("source.table", "say which table of the DuckDB file holds the candles"));
+        }
         let (key, candles) = file(path)?;
         return Ok(BTreeMap::from([(key, Recording::new(candles, simulated))]));
     }
+    if !is_database && ["csv", "parquet", "gz", "zst"].contains(&extension.as_str()) {
+        return Err(wrong("source.table", "only a DuckDB file has tables: leave it out"));
+    }
     let candles = gapless_store::ForeignFile::open(path)?.candles(table, MAX_RECORDED_ROWS)?;
+    if candles.is_empty() {
+        return Err(wrong("source.table", &format!("the table {table} has no rows")));
+    }
     let name = FileName::of(path).symbol;
     candles
         .into_iter()

@@ -59,3 +59,18 @@ fn a_file_of_candles_is_a_stream_named_after_it() {
     assert_eq!((key.symbol(), key.interval(), recording.candles.len()), ("EURUSD", "1m", 2));
     assert_eq!(recording.flags, gapless_model::Flags::SIMULATED);
 }
+
+#[test]
+fn a_table_is_named_for_a_database_and_for_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = |name: &str, table: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, "ts,open,high,low,close,volume\n").unwrap();
+        let source = SourceConfig { path: Some(path), table: table.into(), ..SourceConfig::default() };
+        Config { source, ..Config::default() }.recordings().unwrap_err().to_string()
+    };
+    for (name, table, said) in [("a.duckdb", "", "say which table"), ("a.csv", "t", "leave it out")] {
+        let error = refused(name, table);
+        assert!(error.contains(said) && error.contains(name) && error.contains("source.table"), "{error}");
+    }
+}

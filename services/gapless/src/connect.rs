@@ -1,4 +1,5 @@
-//! Where the services are: default < `[gapless]` in gapless.toml < environment < `--connect`.
+//! Where the services are: default < the services' own tables in gapless.toml < `[gapless]` there < environment <
+//! `--connect`.
 
 use crate::exit::{how_to_start, usage};
 use anyhow::Result;
@@ -108,7 +109,11 @@ impl Global {
         if let Some(patience) = &self.patience {
             flags.insert("patience".into(), patience.to_string().into());
         }
-        Ok(gapless_service_kit::load("gapless", &self.common(), flags)?)
+        let mut connection: Connection = gapless_service_kit::load("gapless", &self.common(), flags)?;
+        if connection.host.is_empty() {
+            connection.take_from_services(&self.common());
+        }
+        Ok(connection)
     }
 }
 
@@ -126,10 +131,38 @@ impl Connection {
         }
     }
 
+    /// The configuration that the services have says where they are, too. One that is wrong is told by them.
+    fn take_from_services(&mut self, common: &CommonArgs) {
+        use gapless_service_kit::load;
+        let flags = toml::Table::new;
+        let ingestion: gapless_ingestion::Config = load("ingestion", common, flags()).unwrap_or_default();
+        let engine: gapless_live_engine::Config = load("live-engine", common, flags()).unwrap_or_default();
+        let backfill: gapless_backfill::Config = load("backfill", common, flags()).unwrap_or_default();
+        for (own, bound) in [
+            (&mut self.ingest, &ingestion.ingest),
+            (&mut self.journal, &ingestion.journal_replay),
+            (&mut self.live, &engine.live),
+            (&mut self.state, &engine.state),
+            (&mut self.backfill, &backfill.backfill),
+        ] {
+            if own.is_empty() {
+                *own = reachable(bound);
+            }
+        }
+    }
+
     fn patience(&self) -> Duration {
         let patience = self.patience.0;
         if patience.is_zero() { gapless::DEFAULT_PATIENCE } else { patience }
     }
+}
+
+/// Where something is reached that is bound there; empty when only it knows.
+fn reachable(bound: &str) -> String {
+    if bound.ends_with(":*") || bound.ends_with(":0") {
+        return String::new();
+    }
+    bound.replace("//*:", "//127.0.0.1:").replace("//0.0.0.0:", "//127.0.0.1:")
 }
 
 /// Reads `--connect`: a host, then `name=address` pairs, separated by commas.

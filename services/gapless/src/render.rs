@@ -57,6 +57,16 @@ pub(crate) fn rows_are(number: u64) -> String {
     if number == 1 { "1 row is".into() } else { format!("{} rows are", count(number)) }
 }
 
+/// "1 stream" or "7 streams".
+pub(crate) fn streams(number: usize) -> String {
+    if number == 1 { "1 stream".into() } else { format!("{} streams", count(number as u64)) }
+}
+
+/// "1 stream is" or "7 streams are".
+pub(crate) fn streams_are(number: usize) -> String {
+    format!("{} {}", streams(number), if number == 1 { "is" } else { "are" })
+}
+
 /// How long ago, in one unit.
 pub(crate) fn age(age: Option<Duration>) -> String {
     match age {

@@ -94,13 +94,13 @@ fn rows_go_in_come_out_and_are_proven_equal() {
 
     let into = ["tail", "candles.", "--into", "app.duckdb", "--until-caught-up", "--json"];
     let verified = stack.good(at, &["verify", "candles."]);
-    assert!(verified.contains("equal: 1 streams"), "{verified}");
+    assert!(verified.contains("equal: 1 stream is"), "{verified}");
     let tail: Value = serde_json::from_str(&stack.good(at, &into)).unwrap();
     assert_eq!(tail["rows"].as_u64(), Some(5_000));
     let tail: Value = serde_json::from_str(&stack.good(at, &into)).unwrap();
     assert_eq!(tail["rows"].as_u64(), Some(0));
     let verified = stack.good(at, &["verify", "candles.", "--app", "app.duckdb"]);
-    assert!(verified.contains("equal: 1 streams"), "{verified}");
+    assert!(verified.contains("equal: 1 stream is"), "{verified}");
 
     let topic = "candles.replay.btc.1m";
     for file in ["out-1m.csv", "out-1m.parquet"] {

@@ -31,12 +31,38 @@ pub struct LogError {
 /// # Errors
 /// When `level` is not a filter.
 pub fn init_logs(level: &str, format: LogFormat) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(level)
-        .map_err(|reason| LogError { level: level.to_owned(), reason: reason.to_string() })?;
+    let wrong = |reason: String| LogError { level: level.to_owned(), reason };
+    if let Some(word) = level.split(',').map(str::trim).find(|word| !is_directive(word)) {
+        return Err(wrong(format!("{word:?} is no level")));
+    }
+    let filter = EnvFilter::try_new(level).map_err(|reason| wrong(reason.to_string()))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _already_started = match format {
         LogFormat::Human => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     Ok(())
+}
+
+/// Whether it is a level or names a part of the program. Any word would be taken for such a part, and a mistyped level
+/// would silence everything.
+fn is_directive(word: &str) -> bool {
+    let levels = ["error", "warn", "info", "debug", "trace", "off"];
+    word.contains(['=', '[', ':'])
+        || word.starts_with("gapless")
+        || levels.iter().any(|level| word.eq_ignore_ascii_case(level))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LogFormat, init_logs, is_directive};
+
+    #[test]
+    fn a_mistyped_level_is_refused_and_a_filter_is_not() {
+        for right in ["info", "WARN", "info,gapless_follow=debug", "gapless_journal", "off"] {
+            assert!(right.split(',').all(is_directive), "{right}");
+        }
+        let error = init_logs("info,wran", LogFormat::Human).unwrap_err().to_string();
+        assert!(error.contains("\"wran\" is no level"), "{error}");
+    }
 }

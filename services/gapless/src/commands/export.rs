@@ -79,7 +79,7 @@ fn since(client: &Client, key: &StreamKey, ts: UnixNanos) -> Result<Seq> {
     let request = BackfillRequest {
         start_ts: Some(ts),
         limit: 1,
-        ..pages::request(key, SeqRange::new(Seq::FIRST, Seq::FIRST))
+        ..BackfillRequest::rows(key.clone(), SeqRange::new(Seq::FIRST, Seq::FIRST))
     };
     Ok(client.read(BackfillRequest { to: Seq::NONE, ..request })?.range.start())
 }

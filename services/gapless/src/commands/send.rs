@@ -95,10 +95,17 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
             Piece::Broken(reason) => return Err(anyhow::anyhow!("{}: {reason}", args.file.display())),
         }
     }
+    let ends = held.is_some();
     if let Some(rows) = held {
         send(rows, flags.union(Flags::END_OF_STREAM))?;
     }
     producer.flush(args.timeout.0)?;
+    if args.end && !ends {
+        return Err(anyhow::anyhow!(
+            "{} was not ended: the end travels with a row, and there was none; send the last row again with --end",
+            args.topic
+        ));
+    }
     summary(global, &args.topic, sent, bad)?;
     Ok(if sent == 0 && bad > 0 { Outcome::Bad } else { Outcome::Good })
 }

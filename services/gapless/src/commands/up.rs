@@ -69,7 +69,7 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
         address => Some(Admin::start(address, None, env!("CARGO_PKG_VERSION"), shutdown.clone())?),
     };
     let mut stack = Stack::start(configs)?;
-    tell(global, &stack, admin.as_ref(), &data, &artifacts.unwrap_or_default())?;
+    tell(global, &stack, admin.as_ref(), &data, &artifacts.unwrap_or_default(), args.free_ports)?;
     let failure = loop {
         if let Some(error) = stack.failure() {
             break Some(error);
@@ -86,7 +86,14 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     }
 }
 
-fn tell(global: &Global, stack: &Stack, admin: Option<&Admin>, data: &Path, artifacts: &str) -> Result<()> {
+fn tell(
+    global: &Global,
+    stack: &Stack,
+    admin: Option<&Admin>,
+    data: &Path,
+    artifacts: &str,
+    free_ports: bool,
+) -> Result<()> {
     let at = stack.endpoints();
     let admin = admin.map(|admin| format!("http://{}", admin.address())).unwrap_or_default();
     if global.json {
@@ -113,6 +120,16 @@ fn tell(global: &Global, stack: &Stack, admin: Option<&Admin>, data: &Path, arti
         }
     }
     render::line(table)?;
+    if free_ports {
+        // Nobody would find it otherwise.
+        render::line(format!(
+            "export GAPLESS_CONNECT=live={},backfill={},state={},ingest={},journal={}",
+            at.live, at.backfill, at.state, at.ingest, at.journal
+        ))?;
+        if !artifacts.is_empty() {
+            render::line(format!("gapless checkpoint and gapless flush need --admin {admin} here"))?;
+        }
+    }
     render::line("try: gapless streams, gapless tail candles., gapless status; Ctrl-C stops it")
 }
 

@@ -31,11 +31,11 @@ use std::time::Duration;
 ///
 /// Every place is read whole and its digests are computed anew; the live engine states its running digest.
 ///
-/// Given the folder of an artifact instead, it checks every file that the manifest names (SHA-256, rows,
+/// Given the folder of an artifact, or a folder of artifacts, instead, it checks every file that the manifest names (SHA-256, rows,
 /// continuity, digests of the rows as they are read back) and compares them with the archive.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A stream, the beginning of topics, or the folder of an artifact [default: all streams]
+    /// A stream, the beginning of topics, or a folder of artifacts [default: all streams]
     #[arg(default_value = "", hide_default_value = true, value_name = "TOPIC|PREFIX|FOLDER")]
     topic: String,
     /// Of an artifact, check only its files, without asking the archive
@@ -84,8 +84,13 @@ impl Place {
 }
 
 pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
-    if let Some(folder) = artifact::folder_of(&args.topic)? {
-        return artifact::run(global, &folder, args.offline);
+    if let Some(folders) = artifact::folders_of(&args.topic)? {
+        if !args.skip.is_empty() || args.app.is_some() || args.journal.is_some() {
+            return Err(usage(
+                "--skip, --app and --journal are for streams: an artifact is compared with the archive",
+            ));
+        }
+        return artifact::run(global, &folders, args.offline);
     }
     if args.offline {
         return Err(usage("--offline is for the folder of an artifact: name one"));
@@ -99,8 +104,11 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
             if args.skips(Place::Journal) { None } else { Some(client.journal()?.status(false)?.latest) };
         live = Some(Live::read(&client, &args.topic, journal)?);
     }
+    let mut lost = 0;
     if !args.skips(Place::Journal) {
-        holders.push(Box::new(JournalRows::scan(&client, &args.topic)?));
+        let journal = JournalRows::scan(&client, &args.topic)?;
+        lost = journal.lost;
+        holders.push(Box::new(journal));
     }
     if !args.skips(Place::Archive) {
         let goals = holders.first().map(|journal| ends(journal.as_ref())).unwrap_or_default();
@@ -117,6 +125,12 @@ pub(crate) fn run(global: &Global, args: Args) -> Result<Outcome> {
     let mut verdicts = Vec::with_capacity(keys.len());
     for key in &keys {
         verdicts.push(compare(key, &mut holders, live.as_ref())?);
+    }
+    if lost > 0 {
+        let note = format!("{lost} records of the journal cannot be read: what they had is not known");
+        for verdict in &mut verdicts {
+            verdict.doubt(&note);
+        }
     }
     tell(global, &args, &verdicts)?;
     let bad = verdicts.iter().any(|verdict| !verdict.equal);
@@ -164,7 +178,10 @@ fn tell(global: &Global, args: &Args, verdicts: &[Verdict]) -> Result<()> {
         return render::json(&verdicts);
     }
     if verdicts.is_empty() {
-        eprintln!("no stream begins with {:?}: nothing was compared", args.topic);
+        match args.topic.as_str() {
+            "" => eprintln!("there are no streams yet: nothing was compared"),
+            topic => eprintln!("no stream begins with {topic:?}: nothing was compared"),
+        }
         return Ok(());
     }
     let places: Vec<Place> = [Place::Journal, Place::Archive, Place::Live, Place::App]
@@ -184,7 +201,7 @@ fn tell(global: &Global, args: &Args, verdicts: &[Verdict]) -> Result<()> {
     render::line(table)?;
     let differing = verdicts.iter().filter(|verdict| !verdict.equal).count();
     render::line(match differing {
-        0 => format!("equal: {} streams hold the same rows everywhere", verdicts.len()),
-        _ => format!("DIFFERENT: {differing} of {} streams", verdicts.len()),
+        0 => format!("equal: {} the same in every place that has them", render::streams_are(verdicts.len())),
+        _ => format!("DIFFERENT: {differing} of {}", render::streams(verdicts.len())),
     })
 }

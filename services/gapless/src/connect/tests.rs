@@ -59,3 +59,22 @@ fn who_only_follows_needs_no_state_of_an_engine() {
     assert!(global.client_to_follow().is_ok(), "as beside the dev server");
     assert!(global.client_of(&[Service::LiveEngine]).is_err());
 }
+
+#[test]
+fn what_the_services_are_configured_to_is_where_they_are_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gapless.toml");
+    let services = "[ingestion]\ningest = \"tcp://*:26551\"\n[live-engine]\nlive = \"tcp://127.0.0.1:26556\"\n\
+                    [backfill]\nbackfill = \"tcp://127.0.0.1:*\"\n";
+    let found = |own: &str, connect: Option<&str>| {
+        std::fs::write(&config, format!("{services}{own}")).unwrap();
+        let connect = connect.map(str::to_owned);
+        let global = Global { config: Some(config.clone()), connect, ..Global::default() };
+        global.client().unwrap().endpoints().clone()
+    };
+    let at = found("", None);
+    assert_eq!((&*at.ingest, &*at.live), ("tcp://127.0.0.1:26551", "tcp://127.0.0.1:26556"));
+    assert_eq!(at.backfill, Endpoints::default().backfill, "a port that only the service knows");
+    assert_eq!(found("[gapless]\nlive = \"tcp://h:1\"\n", None).live, "tcp://h:1");
+    assert_eq!(found("", Some("10.0.0.7")).ingest, "tcp://10.0.0.7:5551", "a host has its default ports");
+}

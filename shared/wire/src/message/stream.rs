@@ -2,7 +2,7 @@
 
 use super::Bytes;
 use gapless_model::{
-    Candle, Digest, Epoch, Position, Seq, StreamKey, StreamStatus, UnixMillis, UnixNanos, Watermark,
+    Candle, Digest, Epoch, Position, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis, UnixNanos, Watermark,
 };
 
 /// Version 1's question before subscribing.
@@ -95,6 +95,22 @@ pub struct BackfillRequest {
     pub limit: u32,
     /// At most about this many bytes of batches (one batch is always served); 0: the server's cap.
     pub max_bytes: u32,
+}
+
+impl BackfillRequest {
+    /// These rows of a stream, in whichever epoch is current; an empty range: all that there are.
+    pub fn rows(key: StreamKey, range: SeqRange) -> BackfillRequest {
+        BackfillRequest {
+            key,
+            epoch: Epoch::UNSTATED,
+            from_exclusive: range.start().previous(),
+            to: if range.is_empty() { Seq::NONE } else { range.last() },
+            start_ts: None,
+            end_ts: None,
+            limit: 0,
+            max_bytes: 0,
+        }
+    }
 }
 
 /// Answer to [`BackfillRequest`]: exactly what was served.

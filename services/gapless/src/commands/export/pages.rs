@@ -1,7 +1,7 @@
 //! A range of a stream, page by page.
 
 use anyhow::{Result, anyhow};
-use gapless::{BackfillRequest, Batch, Client, Epoch, Reader, Seq, SeqRange, StreamKey};
+use gapless::{BackfillRequest, Batch, Client, Reader, SeqRange, StreamKey};
 use std::collections::VecDeque;
 
 /// The batches of a range, in order. Rows that are gone are an error in their place, after which it goes on; after
@@ -21,7 +21,7 @@ impl Pages {
     fn read(&mut self) -> Result<()> {
         let left = self.left;
         self.left = SeqRange::new(left.end(), left.end());
-        let page = self.reader.read(request(&self.key, left))?;
+        let page = self.reader.read(BackfillRequest::rows(self.key.clone(), left))?;
         if page.range.start() == left.start() && page.range.is_empty() {
             return Err(anyhow!("{}: rows {left} are not there", self.key));
         }
@@ -49,19 +49,5 @@ impl Iterator for Pages {
             return Some(Err(error));
         }
         self.ready.pop_front().map(Ok)
-    }
-}
-
-/// A request for `range` in pages as large as the server likes.
-pub(crate) fn request(key: &StreamKey, range: SeqRange) -> BackfillRequest {
-    BackfillRequest {
-        key: key.clone(),
-        epoch: Epoch::UNSTATED,
-        from_exclusive: range.start().previous(),
-        to: if range.is_empty() { Seq::NONE } else { range.last() },
-        start_ts: None,
-        end_ts: None,
-        limit: 0,
-        max_bytes: 0,
     }
 }

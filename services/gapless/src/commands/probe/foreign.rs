@@ -5,7 +5,7 @@ mod line;
 use super::reference::trimmed;
 use super::verdict::Verdict;
 use anyhow::{Context, Result, bail};
-use gapless::{Client, Epoch, Seq, SeqRange};
+use gapless::{Client, Seq, SeqRange};
 use gapless_dev_server::{Command, Config, DevServer, Judge, Order, Recorder, Scenario};
 use gapless_formats::{Line, Lines};
 use gapless_wire::BackfillRequest;
@@ -99,16 +99,7 @@ fn archived<'a>(
     let mut reader = client.reader()?;
     for topic in topics {
         let key = topic.parse().with_context(|| format!("stream {topic:?}"))?;
-        let mut request = BackfillRequest {
-            key,
-            epoch: Epoch::UNSTATED,
-            from_exclusive: Seq::NONE,
-            to: Seq::NONE,
-            start_ts: None,
-            end_ts: None,
-            limit: 0,
-            max_bytes: 0,
-        };
+        let mut request = BackfillRequest::rows(key, SeqRange::new(Seq::NONE, Seq::NONE));
         loop {
             let page = reader.read(request.clone())?;
             gone.entry(topic.clone()).or_insert(SeqRange::new(Seq::FIRST, page.available.start()));

@@ -72,42 +72,76 @@ impl Verdict {
     }
 }
 
-/// The artifact that an argument names, if it names one.
-pub(super) fn folder_of(argument: &str) -> Result<Option<PathBuf>> {
+/// The artifacts that an argument names, if it names some: one, or a folder of them.
+pub(super) fn folders_of(argument: &str) -> Result<Option<Vec<PathBuf>>> {
     let path = Path::new(argument);
     if path.join(MANIFEST).is_file() {
-        return Ok(Some(path.to_path_buf()));
+        return Ok(Some(vec![path.to_path_buf()]));
     }
     if path.file_name().is_some_and(|name| name == MANIFEST) && path.is_file() {
-        return Ok(path.parent().map(Path::to_path_buf));
+        return Ok(path.parent().map(|folder| vec![folder.to_path_buf()]));
     }
-    // A topic has no slash in practice, and a folder that is named so was meant.
-    if !argument.is_empty() && argument.contains('/') && path.is_dir() {
-        return Err(usage(format!("{argument}: there is no {MANIFEST} in it, so it is no artifact")));
+    if !argument.is_empty() && path.is_dir() {
+        let mut inside: Vec<PathBuf> =
+            std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+        inside.retain(|folder| folder.join(MANIFEST).is_file());
+        inside.sort();
+        if !inside.is_empty() {
+            return Ok(Some(inside));
+        }
+    }
+    // No topic has one of these.
+    if argument.contains(['/', '@']) {
+        let what = if path.is_dir() {
+            format!("there is no {MANIFEST} in it, so it is no artifact")
+        } else {
+            "there is no such folder".into()
+        };
+        return Err(usage(format!("{argument}: {what}")));
     }
     Ok(None)
 }
 
-pub(super) fn run(global: &Global, folder: &Path, offline: bool) -> Result<Outcome> {
+pub(super) fn run(global: &Global, folders: &[PathBuf], offline: bool) -> Result<Outcome> {
     let mut against = match offline {
         true => None,
         false => Some(Against::connect(&global.client_of(&[Service::Backfill])?)?),
     };
-    let mut report = check(folder, against.as_mut())?;
+    let mut reports = Vec::new();
+    for folder in folders {
+        let report = settled(folder, against.as_mut())?;
+        if !global.json {
+            if folders.len() > 1 {
+                render::line(&report.artifact)?;
+            }
+            tell(&report)?;
+        }
+        reports.push(report);
+    }
+    match reports.as_slice() {
+        [one] if global.json => render::json(one)?,
+        all if global.json => render::json(&all)?,
+        _ => {}
+    }
+    Ok(if reports.iter().all(|report| report.equal) { Outcome::Good } else { Outcome::Bad })
+}
+
+/// One that is being written is looked at again until it holds still.
+fn settled(folder: &Path, mut against: Option<&mut Against>) -> Result<Report> {
+    let mut report = check(folder, against.as_deref_mut())?;
     for _ in 1..TRIES {
         let before = std::fs::read(folder.join(MANIFEST))?;
         if report.equal || report.state != Some(State::Live) {
             break;
         }
-        let again = check(folder, against.as_mut())?;
+        let again = check(folder, against.as_deref_mut())?;
         let is_settled = std::fs::read(folder.join(MANIFEST))? == before;
         report = again;
         if is_settled {
             break;
         }
     }
-    tell(global, &report)?;
-    Ok(if report.equal { Outcome::Good } else { Outcome::Bad })
+    Ok(report)
 }
 
 fn check(folder: &Path, mut against: Option<&mut Against>) -> Result<Report> {
@@ -122,7 +156,8 @@ fn check(folder: &Path, mut against: Option<&mut Against>) -> Result<Report> {
     let manifest = match Manifest::parse(&std::fs::read(folder.join(MANIFEST))?) {
         Ok(manifest) => manifest,
         Err(reason) => {
-            report.problems.push(format!("{MANIFEST} is damaged: {reason}"));
+            let file = folder.join(MANIFEST);
+            report.problems.push(format!("{} is damaged: {reason}", file.display()));
             report.equal = false;
             return Ok(report);
         }
@@ -164,10 +199,7 @@ fn begin(record: &StreamRecord) -> Verdict {
     }
 }
 
-fn tell(global: &Global, report: &Report) -> Result<()> {
-    if global.json {
-        return render::json(report);
-    }
+fn tell(report: &Report) -> Result<()> {
     let mut table =
         render::table(&["stream", ">rows", "range", ">files", ">bytes", "digest", "archive", "verdict"]);
     for verdict in &report.streams {
@@ -193,15 +225,16 @@ fn tell(global: &Global, report: &Report) -> Result<()> {
         Some(State::Live) => "live, more may come",
         None => "not readable",
     };
-    let count = report.streams.len();
+    let streams = render::streams(report.streams.len());
+    let are = render::streams_are(report.streams.len());
     let differing = report.streams.iter().filter(|verdict| !verdict.equal).count();
     render::line(match (report.equal, report.compared) {
         (true, true) => {
-            format!("equal: {count} streams are as the manifest says and as the archive has them ({state})")
+            format!("equal: {are} as the manifest says and as the archive has them ({state})")
         }
         (true, false) => {
-            format!("equal: {count} streams are as the manifest says ({state}); the archive was not asked")
+            format!("equal: {are} as the manifest says ({state}); the archive was not asked")
         }
-        (false, _) => format!("DIFFERENT: {differing} of {count} streams ({state})"),
+        (false, _) => format!("DIFFERENT: {differing} of {streams} ({state})"),
     })
 }

@@ -2,10 +2,11 @@
 //!
 //! Digests are sums over rows, so places that cut their rows differently still compare, block by block.
 //! In the first block that differs the rows themselves are compared. Places may hold different parts of
-//! a stream (retention, a late start, rows that came in between): what is compared is what all hold.
+//! a stream (retention, a late start, rows that came in between): each is compared with the one that holds
+//! the most, over what both hold; what the digests are told of is what all hold.
 
 use super::Place;
-use super::blocks::{Sum, parts};
+use super::blocks::{Blocks, Sum, parts};
 use super::holder::{Holder, sum_of, sum_of_part};
 use super::live::Live;
 use anyhow::Result;
@@ -59,6 +60,22 @@ impl Verdict {
         self.notes.push(format!("{} {why}", place.name()));
     }
 
+    /// Whether it is equal cannot be told.
+    pub(super) fn doubt(&mut self, note: &str) {
+        self.equal = false;
+        self.notes.push(note.to_owned());
+    }
+
+    /// A place holds less of the stream than another.
+    fn bounds(&mut self, place: Place, held: SeqRange, most: SeqRange) {
+        if held.start() > most.start() {
+            self.notes.push(format!("{} begins at {}", place.name(), held.start()));
+        }
+        if held.end() < most.end() {
+            self.notes.push(format!("{} ends at {}", place.name(), held.last()));
+        }
+    }
+
     /// In one cell of a table.
     pub(super) fn words(&self) -> String {
         let mut words = match &self.difference {
@@ -93,25 +110,25 @@ pub(super) fn compare(
     };
     // The journal retires old segments, and an engine that read the rest knows no more than that.
     let journal_has_retired = holders.iter().any(|holder| holder.has_retired());
-    let mut reference: Option<(usize, Sum)> = None;
+    let widest = widest(key, holders);
     for at in 0..holders.len() {
         let Some(holder) = holders.get_mut(at) else { continue };
-        if holder.blocks(key).is_none() {
+        let Some(range) = holder.blocks(key).map(Blocks::range) else {
             verdict.lacks(holder.place(), holder.has_retired());
             continue;
-        }
+        };
+        holder.troubles(key).iter().for_each(|trouble| verdict.doubt(trouble));
         let sum = sum_of(holder.as_mut(), key, common)?;
         verdict.digests.insert(holder.place(), sum.digest.to_string());
-        match reference {
-            None => reference = Some((at, sum)),
-            Some((_, known)) if known == sum => {}
-            Some((first, _)) => {
-                verdict.equal = false;
-                let found = difference(key, common, holders, first, at)?;
-                verdict.difference = verdict.difference.take().or(found);
-            }
+        if let Some((first, whole)) = widest.filter(|(first, _)| *first != at) {
+            verdict.bounds(holder.place(), range, whole);
+            compare_two(key, holders, (first, at), whole.intersect(range), &mut verdict)?;
         }
     }
+    if common.is_empty() && widest.is_some_and(|(_, whole)| !whole.is_empty()) {
+        verdict.doubt("no row is in every place");
+    }
+    let reference = widest;
     if let (Some(live), Some((at, _))) = (live, reference) {
         match (live.watermark(key), holders.get_mut(at)) {
             (Some(mark), Some(holder)) => compare_live(key, holder.as_mut(), mark, &mut verdict)?,
@@ -119,6 +136,35 @@ pub(super) fn compare(
         }
     }
     Ok(verdict)
+}
+
+/// The place that holds the most, and what it holds.
+fn widest(key: &StreamKey, holders: &[Box<dyn Holder>]) -> Option<(usize, SeqRange)> {
+    let held = holders.iter().enumerate();
+    let held = held.filter_map(|(at, holder)| Some((at, holder.blocks(key)?.range())));
+    held.reduce(|most, other| if other.1.len() > most.1.len() { other } else { most })
+}
+
+/// Compares what two places hold of a range.
+fn compare_two(
+    key: &StreamKey,
+    holders: &mut [Box<dyn Holder>],
+    (first, second): (usize, usize),
+    shared: SeqRange,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let mut sums = [Sum::default(); 2];
+    for (sum, at) in sums.iter_mut().zip([first, second]) {
+        if let Some(holder) = holders.get_mut(at) {
+            *sum = sum_of(holder.as_mut(), key, shared)?;
+        }
+    }
+    if sums[0] != sums[1] {
+        verdict.equal = false;
+        let found = difference(key, shared, holders, first, second)?;
+        verdict.difference = verdict.difference.take().or(found);
+    }
+    Ok(())
 }
 
 /// The rows from the last beginning to the first end.
@@ -144,7 +190,7 @@ fn compare_live(
         return Ok(());
     }
     if held.start() > Seq::FIRST {
-        verdict.notes.push(format!("live not compared: rows before {} are gone", held.start()));
+        verdict.notes.push(format!("live not compared: no place has the rows before {}", held.start()));
         return Ok(());
     }
     if mark.latest >= held.end() {

@@ -21,6 +21,11 @@ pub(super) trait Holder {
         false
     }
 
+    /// What could not be read of a stream.
+    fn troubles(&self, _key: &StreamKey) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Reads rows again, in order; what is not there is left out.
     fn rows(&mut self, key: &StreamKey, range: SeqRange) -> Result<Vec<Batch>>;
 }

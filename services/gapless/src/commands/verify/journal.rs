@@ -15,6 +15,8 @@ const PAGE_BYTES: u32 = 4 << 20;
 pub(super) struct JournalRows {
     reader: JournalReader,
     has_retired: bool,
+    /// Records that could not be read; whose rows they had is not known.
+    pub(super) lost: u64,
     streams: BTreeMap<StreamKey, Found>,
 }
 
@@ -34,8 +36,11 @@ impl JournalRows {
         let bar = terminal::bar(status.latest.0, "records").with_message("journal");
         let mut streams: BTreeMap<StreamKey, Found> = BTreeMap::new();
         let mut from = status.earliest.max(Position::FIRST);
+        let (mut lost, mut next) = (0, from);
         while from <= status.latest {
             from = read(&mut reader, from, status.latest, |position, batch| {
+                lost += position.0.saturating_sub(next.0);
+                next = position.next();
                 if batch.key.topic().starts_with(prefix) {
                     streams.entry(batch.key.clone()).or_default().add(position, &batch);
                 }
@@ -44,7 +49,7 @@ impl JournalRows {
             bar.set_position(from.0);
         }
         bar.finish_and_clear();
-        Ok(JournalRows { reader, has_retired: status.earliest > Position::FIRST, streams })
+        Ok(JournalRows { reader, has_retired: status.earliest > Position::FIRST, lost, streams })
     }
 }
 

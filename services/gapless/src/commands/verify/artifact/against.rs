@@ -1,10 +1,9 @@
 //! An artifact against the archive, part by part, so that a difference has a place.
 
 use super::Verdict;
-use crate::commands::export::pages::request;
 use crate::commands::verify::{ASK, CATCH_UP};
 use anyhow::{Result, anyhow};
-use gapless::{Client, Digest, Reader, Rows, Seq, SeqRange, StreamKey};
+use gapless::{BackfillRequest, Client, Digest, Reader, Rows, Seq, SeqRange, StreamKey};
 use gapless_formats::RowReader;
 use gapless_snapshot_writer::manifest::{Part, StreamRecord};
 use std::collections::BTreeMap;
@@ -93,7 +92,7 @@ impl Against {
     ) -> Result<Digest> {
         let (mut left, mut digest) = (range, Digest::default());
         while !left.is_empty() {
-            let page = self.reader.read(request(key, left))?;
+            let page = self.reader.read(BackfillRequest::rows(key.clone(), left))?;
             if page.range.start() != left.start() || page.range.is_empty() {
                 return Err(anyhow!("{key}: rows {left} went from the archive meanwhile: verify again"));
             }

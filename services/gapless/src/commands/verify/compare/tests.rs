@@ -140,3 +140,27 @@ fn names_the_first_rows_that_are_missing() {
     assert_eq!((found.from, found.to), (2_500, 2_600));
     assert_eq!(found.what, "are in journal and not in app");
 }
+
+#[test]
+fn rows_that_the_journal_has_retired_are_compared_with_whoever_has_them() {
+    for wrong in [vec![], vec![77]] {
+        let mut holders = [
+            memory(Place::Journal, 4_000, 5_000, 100, &[], &[]),
+            memory(Place::Archive, 1, 5_000, 999, &wrong, &[]),
+            memory(Place::App, 1, 5_000, 7, &[], &[]),
+        ];
+        let verdict = compare(&key(), &mut holders, None).unwrap();
+        assert_eq!(verdict.equal, wrong.is_empty(), "{verdict:?}");
+        assert!(verdict.notes.contains(&"journal begins at 4000".to_owned()), "{verdict:?}");
+    }
+}
+
+#[test]
+fn places_that_share_no_row_are_not_equal() {
+    let mut holders = [
+        memory(Place::Journal, 4_000, 5_000, 100, &[], &[]),
+        memory(Place::Archive, 1, 3_000, 999, &[], &[]),
+    ];
+    let verdict = compare(&key(), &mut holders, None).unwrap();
+    assert!(!verdict.equal && verdict.rows == 0, "{verdict:?}");
+}
