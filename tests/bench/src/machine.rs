@@ -30,6 +30,8 @@ pub struct About {
     pub profile: &'static str,
     /// How many rounds.
     pub rounds: usize,
+    /// Whether everything was a tenth of its size.
+    pub quick: bool,
 }
 
 impl About {
@@ -37,7 +39,7 @@ impl About {
     ///
     /// # Errors
     /// When the system does not tell what it is.
-    pub fn here(rounds: usize) -> Result<About> {
+    pub fn here(rounds: usize, quick: bool) -> Result<About> {
         let mut system = System::new()?;
         system.refresh_memory();
         system.refresh_cpu_all();
@@ -58,6 +60,7 @@ impl About {
             ),
             profile: if cfg!(debug_assertions) { "dev" } else { "release" },
             rounds,
+            quick,
         })
     }
 }

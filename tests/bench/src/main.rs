@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     }
     process::open_many_files()?;
     let rounds = args.rounds.map_or(if args.quick { 2 } else { 5 }, |rounds| rounds as usize);
-    let about = About::here(rounds)?;
+    let about = About::here(rounds, args.quick)?;
     let mut results = Results::new(args.figures.as_deref(), &about)?;
     let plan = Plan::new(rounds, args.quick)?;
     benches::run(&args.only, &plan, &mut results)?;

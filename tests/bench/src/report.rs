@@ -21,8 +21,8 @@ pub fn text(about: &About, results: &Results) -> String {
     };
     let _ = writeln!(
         text,
-        "{}, {} threads, {} GiB, Linux {}; Gapless {} ({} build), libzmq {}, {}, {}; {} rounds, medians with the \
-         smallest and the largest. {}.\n",
+        "{}, {} threads, {} GiB, Linux {}; Gapless {} ({} build), libzmq {}, {}, {}; {} rounds{}, medians with \
+         the smallest and the largest. {}.\n",
         about.cpu,
         about.cores,
         about.memory_gib,
@@ -33,6 +33,7 @@ pub fn text(about: &About, results: &Results) -> String {
         reference("NATS", &about.nats),
         reference("Redis", &about.redis),
         about.rounds,
+        if about.quick { " of a tenth of the size" } else { "" },
         about.sync,
     );
     let _ = writeln!(text, "| | case | system | figure | median | smallest to largest |");

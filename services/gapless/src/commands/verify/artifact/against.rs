@@ -94,7 +94,9 @@ impl Against {
         while !left.is_empty() {
             let page = self.reader.read(BackfillRequest::rows(key.clone(), left))?;
             if page.range.start() != left.start() || page.range.is_empty() {
-                return Err(anyhow!("{key}: rows {left} went from the archive meanwhile: verify again"));
+                return Err(anyhow!(
+                    "{key}: the archive does not have rows {left} (retired or damaged): what the artifact has of them is the only copy there"
+                ));
             }
             for batch in &page.batches {
                 digest = digest + Digest::of(batch.start, &batch.rows);
