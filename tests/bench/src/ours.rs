@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Longer than any run.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Subscriptions of one client.
+const PER_CONTEXT: u64 = 50;
+
 /// Numbers of a row of metrics: with its time it has [`crate::load::ROW_BYTES`].
 const COLUMNS: usize = 15;
 
@@ -137,12 +140,18 @@ pub(crate) fn produce(part: &Produce) -> Result<Sent> {
 }
 
 pub(crate) fn follow(part: &Follow) -> Result<Vec<Received>> {
-    let client = Client::new(part.from.endpoints());
     if part.replay {
         wait_for_the_start("")?;
     }
-    let subscribe = || client.subscribe().prefix(part.prefix.clone()).from(From::Start).start();
-    let subscriptions = (0..part.clients).map(|_| subscribe()).collect::<Result<Vec<_>, _>>()?;
+    let mut client = Client::new(part.from.endpoints());
+    let mut subscriptions = Vec::new();
+    for number in 0..part.clients {
+        // All of a client share a ZeroMQ context, which has about a thousand sockets at most.
+        if number % PER_CONTEXT == PER_CONTEXT - 1 {
+            client = Client::new(part.from.endpoints());
+        }
+        subscriptions.push(client.subscribe().prefix(part.prefix.clone()).from(From::Start).start()?);
+    }
     if !part.replay {
         wait_for_the_start("")?;
     }
