@@ -50,12 +50,12 @@ soak: setup ## what grows under a steady load with clients that come and go: mak
 	cargo build --workspace --bins --locked
 	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-soak --seconds $(or $(SECONDS),1200) $(ARGS)
 
-bench: ## measure beside plain ZeroMQ, NATS and Redis, and renew docs/BENCHMARKS.md: make bench ARGS="B1 B3" (15 minutes)
+bench: ## measure beside plain ZeroMQ, NATS and Redis, and renew docs/BENCHMARKS.md: make bench ARGS="B1 B3"
 	@.ci/setup bench
 	cargo build --release --locked $(addprefix -p ,$(MEASURED))
 	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/release/gapless-bench --write docs --figures docs/benchmarks/figures.jsonl $(ARGS)
 
-bench-quick: ## the same in two minutes: about where it stands, nothing is written
+bench-quick: ## a tenth of that: about where it stands, nothing is written
 	@.ci/setup bench
 	cargo build --release --locked $(addprefix -p ,$(MEASURED))
 	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/release/gapless-bench --quick $(ARGS)

@@ -111,7 +111,7 @@ impl Global {
         }
         let mut connection: Connection = gapless_service_kit::load("gapless", &self.common(), flags)?;
         if connection.host.is_empty() {
-            connection.take_from_services(&self.common());
+            connection.take_from_services(&self.common())?;
         }
         Ok(connection)
     }
@@ -131,13 +131,14 @@ impl Connection {
         }
     }
 
-    /// The configuration that the services have says where they are, too. One that is wrong is told by them.
-    fn take_from_services(&mut self, common: &CommonArgs) {
+    /// The configuration that the services have says where they are, too. One that is wrong is an error here as there:
+    /// the default addresses may be those of another stack.
+    fn take_from_services(&mut self, common: &CommonArgs) -> Result<()> {
         use gapless_service_kit::load;
         let flags = toml::Table::new;
-        let ingestion: gapless_ingestion::Config = load("ingestion", common, flags()).unwrap_or_default();
-        let engine: gapless_live_engine::Config = load("live-engine", common, flags()).unwrap_or_default();
-        let backfill: gapless_backfill::Config = load("backfill", common, flags()).unwrap_or_default();
+        let ingestion: gapless_ingestion::Config = load("ingestion", common, flags())?;
+        let engine: gapless_live_engine::Config = load("live-engine", common, flags())?;
+        let backfill: gapless_backfill::Config = load("backfill", common, flags())?;
         for (own, bound) in [
             (&mut self.ingest, &ingestion.ingest),
             (&mut self.journal, &ingestion.journal_replay),
@@ -149,6 +150,7 @@ impl Connection {
                 *own = reachable(bound);
             }
         }
+        Ok(())
     }
 
     fn patience(&self) -> Duration {

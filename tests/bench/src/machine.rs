@@ -1,8 +1,8 @@
 //! On what it was measured.
 
+use crate::{jetstream, redis_streams};
 use anyhow::Result;
 use serde::Serialize;
-use std::process::Command;
 use sysinfo::System;
 
 /// The machine, the versions and the settings of a run: the first line of its figures.
@@ -52,8 +52,8 @@ impl About {
             kernel: System::kernel_version().unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION"),
             zmq: format!("{major}.{minor}.{patch}"),
-            nats: version("nats-server"),
-            redis: version("redis-server"),
+            nats: jetstream::Server::version(),
+            redis: redis_streams::Server::version(),
             sync: format!(
                 "Gapless syncs its journal every {journal}; NATS JetStream its files every 2 min (its default), \
                  Redis its append-only file every second (everysec)"
@@ -63,14 +63,6 @@ impl About {
             quick,
         })
     }
-}
-
-/// What a server says of its version: the first word with a dot in it.
-fn version(program: &str) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let word = text.split_whitespace().find(|word| word.contains('.'))?;
-    Some(word.trim_start_matches("v=").trim_start_matches('v').to_owned())
 }
 
 /// Processes that wanted to run, on average over the last minute.

@@ -17,7 +17,7 @@ struct Args {
     /// Only these: B1, B2, ... [default: all]
     #[arg(value_name = "NAME")]
     only: Vec<String>,
-    /// A small share of everything, in about two minutes
+    /// A tenth of everything
     #[arg(long)]
     quick: bool,
     /// How often each figure is measured [default: 5, or 2 with --quick]

@@ -7,24 +7,19 @@ use crate::role::{Places, Role};
 use crate::{jetstream, redis_streams};
 use anyhow::{Context, Result};
 use gapless_tests::{Settings, Stack};
-use serde::Serialize;
 
 /// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
     /// Plain libzmq from process to process.
-    #[serde(rename = "ZeroMQ, one hop")]
     Raw1,
     /// The same through two processes that only forward: as many hops as a row makes in Gapless.
-    #[serde(rename = "ZeroMQ, three hops")]
     Raw3,
     /// Producer, ingestion with its journal, engine, client; the archive is written beside.
     Gapless,
     /// NATS JetStream with file storage.
-    #[serde(rename = "NATS JetStream")]
     JetStream,
     /// Redis Streams with an append-only file.
-    #[serde(rename = "Redis Streams")]
     Redis,
 }
 

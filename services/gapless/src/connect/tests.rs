@@ -78,3 +78,13 @@ fn what_the_services_are_configured_to_is_where_they_are_looked_for() {
     assert_eq!(found("[gapless]\nlive = \"tcp://h:1\"\n", None).live, "tcp://h:1");
     assert_eq!(found("", Some("10.0.0.7")).ingest, "tcp://10.0.0.7:5551", "a host has its default ports");
 }
+
+#[test]
+fn a_wrong_configuration_of_a_service_is_no_reason_to_go_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gapless.toml");
+    std::fs::write(&config, "[ingestion]\ningets = \"tcp://127.0.0.1:26551\"\n").unwrap();
+    let global = Global { config: Some(config), ..Global::default() };
+    let error = global.client().unwrap_err().to_string();
+    assert!(error.contains("ingets"), "{error}");
+}

@@ -95,7 +95,7 @@ impl Against {
             let page = self.reader.read(BackfillRequest::rows(key.clone(), left))?;
             if page.range.start() != left.start() || page.range.is_empty() {
                 return Err(anyhow!(
-                    "{key}: the archive does not have rows {left} (retired or damaged): what the artifact has of them is the only copy there"
+                    "{key}: the archive does not have rows {left} (retired or damaged): --offline checks the files alone"
                 ));
             }
             for batch in &page.batches {
