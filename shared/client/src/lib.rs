@@ -72,8 +72,8 @@ pub use from::From;
 pub use into_duckdb::Filled;
 pub use ledger::Acknowledge;
 pub use producer::{
-    DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_IN_FLIGHT_PER_STREAM, DEFAULT_MAX_BATCHES,
-    DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, Producer, ProducerCounts,
+    DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_GROUP_AFTER, DEFAULT_IN_FLIGHT_PER_STREAM,
+    DEFAULT_MAX_BATCHES, DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, Producer, ProducerCounts,
     ProducerSettings, Receipt, Refused, Ticket,
 };
 pub use reader::{JournalReader, Page, Reader};

@@ -9,7 +9,7 @@ mod window;
 
 pub use receipt::{Receipt, Refused};
 pub use settings::{
-    DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_IN_FLIGHT_PER_STREAM, DEFAULT_MAX_BATCHES,
+    DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_GROUP_AFTER, DEFAULT_IN_FLIGHT_PER_STREAM, DEFAULT_MAX_BATCHES,
     DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, ProducerSettings,
 };
 pub use window::ProducerCounts;
@@ -20,17 +20,21 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use driver::{Driver, Submission};
 use gapless_model::{Batch, StreamKey};
 use gapless_transport::{Context, Requester, RequesterSettings, TransportError, Waker, wake_pair};
-use gapless_wire::{Message, ProducerStatusRequest, ProducerStatusResponse, encode_message};
+use gapless_wire::{Message, ProducerStatusRequest, ProducerStatusResponse};
 use gate::{Gate, Pass};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use window::Window;
 
+/// What a batch takes beside its rows: its stream, its place in queues, and who waits for it.
+const BATCH_BYTES: usize = 256;
+
 /// Sends batches to ingestion with a bounded number of them unacknowledged.
 ///
 /// [`Producer::send`] returns as soon as there is room; trouble is retried in the background, in order,
-/// until ingestion has the batch. [`Producer::flush`] waits until everything sent is in the journal.
+/// until ingestion has the batch. Batches that wait are put together, so that single rows are as cheap as
+/// ingestion is busy ([`ProducerSettings::group_after`]). [`Producer::flush`] waits until everything sent is in the journal.
 /// Dropping it gives up what is not acknowledged: flush first.
 ///
 /// ```no_run
@@ -110,11 +114,10 @@ impl Producer {
             return Err(Error::Usage("a batch number of 0 means \"not numbered\": count from 1".into()));
         }
         batch.rows.validate().map_err(|error| Error::Usage(format!("{}: {error}", batch.key)))?;
-        let key = batch.key.clone();
-        let bytes = encode_message(&Message::Batch(batch), "");
-        self.admit(self.gate.enter(bytes.len(), timeout), timeout)?;
+        let bytes = BATCH_BYTES + batch.rows.approx_bytes();
+        self.admit(self.gate.enter(bytes, timeout), timeout)?;
         let (waiting, settled) = bounded(1);
-        let submission = Submission { key: key.clone(), numbering, bytes, waiting };
+        let submission = Submission { batch, numbering, bytes, waiting };
         let submissions = self.submissions.as_ref().ok_or(Error::Closed)?;
         submissions.send(submission).map_err(|_| Error::Closed)?;
         self.waker.wake();

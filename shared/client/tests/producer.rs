@@ -54,6 +54,7 @@ fn ingestion(
                     None => return None,
                 }
                 let duplicate = number <= known.last;
+                let before = known.rows.len() as u64;
                 let previous = match sent.previous_producer_sequence {
                     0 => number - 1,
                     itself if itself == number => 0,
@@ -73,8 +74,8 @@ fn ingestion(
                     partition: 0,
                     position: Position(number),
                     epoch: Epoch(7),
-                    first: Seq(number),
-                    last: Seq(number),
+                    first: Seq(before + 1),
+                    last: Seq(known.rows.len() as u64),
                     durability: Durability::Written,
                     duplicate,
                 }))
@@ -108,8 +109,8 @@ fn sends_and_tells_where_the_rows_are() {
     let producer = client(&server.endpoint).producer("p").unwrap();
     let tickets: Vec<_> = (1..=300).map(|n| producer.send(row(n), PATIENCE).unwrap()).collect();
     producer.flush(PATIENCE).unwrap();
-    let numbers: Vec<u64> = tickets.iter().map(|ticket| ticket.wait(PATIENCE).unwrap().number).collect();
-    assert_eq!(numbers, (1..=300).collect::<Vec<u64>>());
+    let firsts: Vec<Seq> = tickets.iter().map(|ticket| ticket.wait(PATIENCE).unwrap().range.start()).collect();
+    assert_eq!(firsts, (1..=300).map(Seq).collect::<Vec<Seq>>());
     assert_eq!(known.lock().unwrap().rows, (1..=300).collect::<Vec<u64>>());
 }
 

@@ -219,11 +219,13 @@ impl Appender {
         }
     }
 
-    /// Writes the buffer at `start`; on failure the file ends there again.
+    /// Writes the buffer at `start`; on failure the file ends there again, also after a power loss: else whole records
+    /// of what was refused could come back in the place of those that were taken after it.
     fn write(&mut self, start: u64) -> Result<(), JournalError> {
         if let Err(error) = self.file.write_all_at(&self.buffer, start) {
             self.refused_bytes = self.buffer.len();
-            if let Err(cut) = self.file.set_len(start) {
+            let cut = self.file.set_len(start).and_then(|()| self.journal.shared.syncer.force(&*self.file));
+            if let Err(cut) = cut {
                 return Err(self.break_down(format!("writing failed ({error}) and then cutting ({cut})")));
             }
             return Err(io_error("write", &self.segment.path)(error));

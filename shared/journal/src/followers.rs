@@ -147,10 +147,11 @@ impl Followers {
         self.known.values().any(|follower| follower.is_ahead(latest))
     }
 
-    /// Up to here everybody who is ahead of a journal that ends at `latest` has the same records as it.
+    /// Up to here everybody has the same records as a journal that ends at `latest`. Records were added to an older
+    /// copy only when somebody overtook it; who merely acknowledged more than is there saw its end being lost.
     pub(crate) fn shared(&self, latest: Position) -> Position {
-        let ahead = self.known.values().filter(|follower| follower.is_ahead(latest));
-        let shared = ahead.filter_map(|follower| follower.unconfirmed_after).min();
+        let overtaking = self.known.values().filter(|follower| follower.overtakes);
+        let shared = overtaking.filter_map(|follower| follower.unconfirmed_after).min();
         Position(shared.unwrap_or(u64::MAX)).min(latest)
     }
 

@@ -164,6 +164,23 @@ impl Rows {
         self
     }
 
+    /// Puts `more` behind these rows; gives it back when it is of another kind or has other columns.
+    ///
+    /// # Errors
+    /// `more`, untouched.
+    pub fn append(&mut self, more: Rows) -> Result<(), Rows> {
+        match (self, more) {
+            (Rows::Candles(rows), Rows::Candles(mut more)) => rows.append(&mut more),
+            (Rows::Metrics(rows), Rows::Metrics(mut more)) if rows.has_columns(&more.columns) => {
+                rows.ts.append(&mut more.ts);
+                rows.values.append(&mut more.values);
+            }
+            (Rows::Warnings(rows), Rows::Warnings(mut more)) => rows.append(&mut more),
+            (_, more) => return Err(more),
+        }
+        Ok(())
+    }
+
     /// About how many bytes they take in memory, for bounded buffers.
     pub fn approx_bytes(&self) -> usize {
         match self {
@@ -236,6 +253,11 @@ impl MetricRows {
     pub fn row(&self, row: usize) -> &[f64] {
         let width = self.columns.len();
         self.values.get(row * width..(row + 1) * width).unwrap_or(&[])
+    }
+
+    /// Whether these are its columns, in this order.
+    fn has_columns(&self, columns: &Arc<[String]>) -> bool {
+        Arc::ptr_eq(&self.columns, columns) || self.columns == *columns
     }
 
     fn check(&self) -> Result<(), RowError> {

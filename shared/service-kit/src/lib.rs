@@ -42,6 +42,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod action;
+mod allocator;
 mod admin;
 mod args;
 pub mod config;

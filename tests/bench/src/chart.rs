@@ -14,7 +14,7 @@ const CHARTS: [(&str, &str, &str, &str); 4] = [
     (
         "B1",
         "rows/s",
-        "Rows of 128 bytes a second, one a message, from producer to subscriber",
+        "Rows of 128 bytes a second, handed over one by one, from producer to subscriber",
         "throughput.svg",
     ),
     ("B3", "p50 us", "Half of the rows arrive within, in microseconds", "latency-p50.svg"),
@@ -58,7 +58,7 @@ fn draw(path: &Path, title: &str, bars: &[Line<'_>]) -> Result<(), Box<dyn std::
         .build_cartesian_2d(-0.45 * largest..1.2 * largest, 0..count * 10)?;
     for (place, bar) in bars.iter().enumerate() {
         let top = (count - i32::try_from(place)?) * 10;
-        let color = if bar.system == "Gapless" { OURS } else { OTHERS };
+        let color = if bar.system.starts_with("Gapless") { OURS } else { OTHERS };
         let style = ("sans-serif", 14).into_font();
         let label =
             if bar.case.is_empty() { bar.system.to_owned() } else { format!("{}, {}", bar.system, bar.case) };

@@ -5,8 +5,8 @@ use crate::load::{Arrivals, Load, Received, Sent};
 use crate::role::{Places, wait_for_the_start};
 use anyhow::{Context, Result, anyhow, bail};
 use gapless::{
-    Batch, Candle, Client, Event, Flags, From, MetricRows, Rows, StreamKey, Subscription, UnixMillis,
-    UnixNanos,
+    Batch, Candle, Client, Event, Flags, From, MetricRows, ProducerSettings, Rows, StreamKey, Subscription,
+    UnixMillis, UnixNanos,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub struct Produce {
     pub streams: u64,
     /// How many rows of it are there already.
     pub first: u64,
+    /// Whether rows that wait are put together, as the client library does by itself.
+    pub grouped: bool,
 }
 
 /// Clients in one process.
@@ -124,7 +126,11 @@ fn due_of(rows: &Rows) -> u64 {
 
 pub(crate) fn produce(part: &Produce) -> Result<Sent> {
     let client = Client::new(part.to.endpoints());
-    let producer = client.producer(&part.name)?;
+    let mut settings = ProducerSettings::new(part.to.endpoints().ingest, &part.name);
+    if !part.grouped {
+        settings.group_after = usize::MAX;
+    }
+    let producer = client.producer_with(settings)?;
     let keys: Vec<StreamKey> = (0..part.streams)
         .map(|number| topic(part.kind, &part.name, number).parse())
         .collect::<Result<_, _>>()?;

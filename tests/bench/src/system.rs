@@ -104,12 +104,19 @@ pub struct Carried {
     pub streams: u64,
     /// How many rows went before, by the same producer.
     pub first: u64,
+    /// Whether the producer puts rows together that wait.
+    pub grouped: bool,
 }
 
 impl Carried {
     /// In one stream.
     pub fn new(name: &str, kind: Kind, load: Load) -> Carried {
-        Carried { name: name.to_owned(), kind, load, streams: 1, first: 0 }
+        Carried { name: name.to_owned(), kind, load, streams: 1, first: 0, grouped: true }
+    }
+
+    /// Each message by itself, however many wait.
+    pub fn ungrouped(self) -> Carried {
+        Carried { grouped: false, ..self }
     }
 }
 
@@ -161,8 +168,8 @@ pub fn producer_of(stack: &Stack, what: &Carried) -> Result<Part> {
 }
 
 fn produce(to: &Places, what: &Carried) -> Produce {
-    let Carried { name, kind, load, streams, first } = what.clone();
-    Produce { to: to.clone(), name, kind, load, streams, first }
+    let Carried { name, kind, load, streams, first, grouped } = what.clone();
+    Produce { to: to.clone(), name, kind, load, streams, first, grouped }
 }
 
 fn raw(load: Load, forwarders: usize) -> Result<Run> {

@@ -5,7 +5,7 @@ use super::window::{Output, Window};
 use super::{Numbering, Receipt, Refused};
 use crate::{Error, ProducerCounts};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use gapless_model::{MonoTime, StreamKey};
+use gapless_model::{Batch, MonoTime};
 use gapless_transport::{Requester, Sent, Source, WakeReceiver, wait_any};
 use gapless_wire::{Envelope, ErrorCode, ErrorResponse, Limits, Message, decode, encode_message};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,9 +25,10 @@ pub(super) type Waiting = Sender<Result<Receipt, Refused>>;
 /// A batch on its way to the driver.
 #[derive(Debug)]
 pub(super) struct Submission {
-    pub(super) key: StreamKey,
+    pub(super) batch: Batch,
     pub(super) numbering: Numbering,
-    pub(super) bytes: Vec<u8>,
+    /// What it counts for in the gate.
+    pub(super) bytes: usize,
     pub(super) waiting: Waiting,
 }
 
@@ -77,9 +78,9 @@ impl Driver {
     fn take_submissions(&mut self) -> bool {
         for _ in 0..BATCHES_PER_TURN {
             match self.submissions.try_recv() {
-                Ok(new) => {
+                Ok(Submission { batch, numbering, bytes, waiting }) => {
                     let now = self.now();
-                    self.window.push(&new.key, new.numbering, new.bytes, new.waiting, now);
+                    self.window.push(batch, numbering, bytes, waiting, now);
                 }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,

@@ -8,8 +8,15 @@
 //! rejected: ingestion would have to hold batches back, and a queue there is memory a stranger can fill.
 
 use super::Numbering;
-use gapless_model::{MonoTime, StreamKey};
+use gapless_model::{Batch, Flags, MonoTime, Rows, StreamKey};
+use gapless_wire::{Message, encode_message};
 use std::collections::VecDeque;
+
+/// What is put together becomes one message and one record of the journal: rows for which the cost of a message
+/// hardly counts any more.
+const MAX_GROUP_ROWS: usize = 1000;
+/// The same in bytes of memory: what is lost at once when a subscriber is too slow, and read again.
+const MAX_GROUP_BYTES: usize = 64 << 10;
 
 /// One batch on its way.
 #[derive(Debug)]
@@ -22,10 +29,64 @@ pub(super) struct Item<T> {
     pub(super) previous: u64,
     /// Whether it went out before.
     pub(super) sent: bool,
-    /// The encoded batch.
-    pub(super) bytes: Vec<u8>,
+    pub(super) content: Content,
+    /// What was put together, in order.
+    pub(super) parts: Vec<Part<T>>,
+}
+
+/// What one call handed over.
+#[derive(Debug)]
+pub(super) struct Part<T> {
     /// Whom to tell.
     pub(super) ticket: T,
+    /// How many rows.
+    pub(super) rows: u64,
+    /// What they count for in the bounds of the producer.
+    pub(super) bytes: usize,
+}
+
+/// The rows of a batch.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// It never went out: more may be put behind them.
+    Rows(Flags, Rows),
+    /// As they went out, and go out again.
+    Encoded(Vec<u8>),
+}
+
+impl<T> Item<T> {
+    /// The message of its rows, which are what they are from now on.
+    pub(super) fn message(&mut self, key: &StreamKey) -> Vec<u8> {
+        if let Content::Rows(flags, rows) = &mut self.content {
+            let rows = std::mem::replace(rows, Rows::empty(key.kind()));
+            let batch = Batch::unsequenced(key.clone(), *flags, rows);
+            self.content = Content::Encoded(encode_message(&Message::Batch(batch), ""));
+        }
+        match &self.content {
+            Content::Encoded(bytes) => bytes.clone(),
+            Content::Rows(..) => Vec::new(),
+        }
+    }
+
+    /// Puts rows behind its own, if both allow it; gives them back if not.
+    fn join(&mut self, new: Item<T>) -> Result<(), Item<T>> {
+        let (Content::Rows(flags, rows), Numbering::Next) = (&mut self.content, self.numbering) else {
+            return Err(new);
+        };
+        let Item { numbering: Numbering::Next, content: Content::Rows(new_flags, new_rows), .. } = new else {
+            return Err(new);
+        };
+        let fits = rows.len() + new_rows.len() <= MAX_GROUP_ROWS
+            && rows.approx_bytes() + new_rows.approx_bytes() <= MAX_GROUP_BYTES;
+        let refused = if fits && *flags == new_flags { rows.append(new_rows).err() } else { Some(new_rows) };
+        match refused {
+            None => {
+                self.parts.extend(new.parts);
+                Ok(())
+            }
+            Some(rows) => Err(Item { content: Content::Rows(new_flags, rows), ..new }),
+        }
+    }
 }
 
 /// What a lane waits for.
@@ -71,9 +132,16 @@ impl<T> Lane<T> {
         }
     }
 
-    /// Adds a batch at the end.
-    pub(super) fn push(&mut self, numbering: Numbering, bytes: Vec<u8>, ticket: T) {
-        let mut item = Item { numbering, number: 0, previous: 0, sent: false, bytes, ticket };
+    /// Adds a batch at the end, or its rows to the last one when that waits too.
+    pub(super) fn push(&mut self, numbering: Numbering, flags: Flags, rows: Rows, part: Part<T>) {
+        let content = Content::Rows(flags, rows);
+        let mut item = Item { numbering, number: 0, previous: 0, sent: false, content, parts: vec![part] };
+        if let Some(last) = self.queue.back_mut() {
+            item = match last.join(item) {
+                Ok(()) => return,
+                Err(item) => item,
+            };
+        }
         if self.phase == Phase::Open {
             let before = self.queue.back().map_or(self.confirmed, |last| last.number.max(self.confirmed));
             number(&mut item, before);

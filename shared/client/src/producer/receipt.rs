@@ -8,7 +8,7 @@ use gapless_wire::{Durability, ErrorResponse, IngestAck};
 pub struct Receipt {
     /// Whose rows.
     pub key: StreamKey,
-    /// The producer's number of the batch.
+    /// The producer's number of the batch; batches that were put together have the same.
     pub number: u64,
     /// The sequences that its rows got; empty when it was a duplicate too old to tell.
     pub range: SeqRange,
@@ -23,10 +23,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(super) fn new(key: StreamKey, number: u64, ack: &IngestAck) -> Receipt {
+    /// Of `rows` rows in an acknowledged batch, the first of which got `first`.
+    pub(super) fn new(key: StreamKey, number: u64, first: Seq, rows: u64, ack: &IngestAck) -> Receipt {
         let range = match ack.first {
             Seq::NONE => SeqRange::new(Seq::NONE, Seq::NONE),
-            first => SeqRange::new(first, ack.last.next()),
+            _ => SeqRange::of_len(first, rows),
         };
         Receipt {
             key,

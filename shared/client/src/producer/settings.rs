@@ -6,6 +6,9 @@ use std::time::Duration;
 /// of one row. A resend is harmless whatever its age; ingestion remembers the places of the last 64 batches
 /// per producer and stream, so the receipt of an older one that was already there has no sequences.
 pub const DEFAULT_IN_FLIGHT_PER_STREAM: usize = 1024;
+/// Batches of one stream that may be unacknowledged before further ones are put together and wait for an
+/// acknowledgement: more than are under way at once when ingestion keeps up, so that a lone row never waits.
+pub const DEFAULT_GROUP_AFTER: usize = 16;
 /// Batches that a producer holds over all streams before `send` waits.
 pub const DEFAULT_MAX_BATCHES: usize = 4096;
 /// Bytes that a producer holds over all streams before `send` waits: two of the largest messages.
@@ -27,6 +30,9 @@ pub struct ProducerSettings {
     pub producer_id: String,
     /// See [`DEFAULT_IN_FLIGHT_PER_STREAM`].
     pub in_flight_per_stream: usize,
+    /// See [`DEFAULT_GROUP_AFTER`]. Only batches with [`Numbering::Next`] are put together; at least
+    /// `in_flight_per_stream` means that none are.
+    pub group_after: usize,
     /// See [`DEFAULT_MAX_BATCHES`].
     pub max_batches: usize,
     /// See [`DEFAULT_MAX_BYTES`].
@@ -70,6 +76,7 @@ impl ProducerSettings {
             endpoint: endpoint.into(),
             producer_id: producer_id.into(),
             in_flight_per_stream: DEFAULT_IN_FLIGHT_PER_STREAM,
+            group_after: DEFAULT_GROUP_AFTER,
             max_batches: DEFAULT_MAX_BATCHES,
             max_bytes: DEFAULT_MAX_BYTES,
             reply_timeout: DEFAULT_REPLY_TIMEOUT,

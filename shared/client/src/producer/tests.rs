@@ -1,16 +1,34 @@
 //! The window as a state machine against a small ingestion that loses, refuses and forgets.
 
 use super::window::{Output, Window};
-use super::{Numbering, OnForgotten, ProducerSettings};
-use gapless_model::{Epoch, MonoTime, Position, Seq, StreamKey};
-use gapless_wire::{Durability, ErrorCode, ErrorResponse, IngestAck, IngestNack};
+use super::{Numbering, OnForgotten, ProducerSettings, Receipt};
+use gapless_model::{
+    Batch, Candle, Epoch, Flags, MonoTime, Position, Rows, Seq, SeqRange, StreamKey, UnixMillis,
+};
+use gapless_wire::{Durability, ErrorCode, ErrorResponse, IngestAck, IngestNack, Limits, decode_batch};
 use std::time::Duration;
 
 /// Ingestion's rules for one producer and one stream.
 #[derive(Default)]
 struct FakeIngestion {
     last: u64,
-    accepted: Vec<(u64, Vec<u8>)>,
+    accepted: Vec<(u64, Vec<u64>)>,
+}
+
+/// A batch of one row for each value.
+fn batch_of(key: &StreamKey, values: &[u64]) -> Batch {
+    let candle = |value: &u64| {
+        let price = *value as f64;
+        Candle { ts: UnixMillis(1), open: price, high: price, low: price, close: price, volume: 0.0 }
+    };
+    Batch::unsequenced(key.clone(), Flags::NONE, Rows::Candles(values.iter().map(candle).collect()))
+}
+
+fn values(bytes: &[u8]) -> Vec<u64> {
+    let Rows::Candles(candles) = decode_batch(bytes, &Limits::ingest()).unwrap().rows else {
+        panic!("these are candles")
+    };
+    candles.iter().map(|candle| candle.open as u64).collect()
 }
 
 enum Reply {
@@ -20,9 +38,10 @@ enum Reply {
 
 impl FakeIngestion {
     fn take(&mut self, number: u64, previous: u64, bytes: &[u8]) -> Reply {
+        let rows = values(bytes);
         if number <= self.last {
-            let known = self.accepted.iter().any(|(n, b)| *n == number && b == bytes);
-            return if known { Reply::Ack(ack(number, true)) } else { nack(number, 409, self.last) };
+            let known = self.accepted.iter().any(|(n, known)| *n == number && *known == rows);
+            return if known { Reply::Ack(self.ack(number, true)) } else { nack(number, 409, self.last) };
         }
         let expected = match previous {
             0 => number - 1,
@@ -33,21 +52,29 @@ impl FakeIngestion {
             return nack(number, 409, self.last);
         }
         self.last = number;
-        self.accepted.push((number, bytes.to_vec()));
-        Reply::Ack(ack(number, false))
+        self.accepted.push((number, rows));
+        Reply::Ack(self.ack(number, false))
     }
-}
 
-fn ack(number: u64, duplicate: bool) -> IngestAck {
-    IngestAck {
-        producer_sequence: number,
-        partition: 0,
-        position: Position(number),
-        epoch: Epoch(1),
-        first: Seq(number),
-        last: Seq(number),
-        durability: Durability::Written,
-        duplicate,
+    fn ack(&self, number: u64, duplicate: bool) -> IngestAck {
+        let count = |(_, rows): &(u64, Vec<u64>)| rows.len() as u64;
+        let before: u64 = self.accepted.iter().filter(|(n, _)| *n < number).map(count).sum();
+        let rows = self.accepted.iter().find(|(n, _)| *n == number).map_or(0, count);
+        IngestAck {
+            producer_sequence: number,
+            partition: 0,
+            position: Position(number),
+            epoch: Epoch(1),
+            first: Seq(before + 1),
+            last: Seq(before + rows),
+            durability: Durability::Written,
+            duplicate,
+        }
+    }
+
+    /// The values of all rows that are there.
+    fn rows(&self) -> Vec<u64> {
+        self.accepted.iter().flat_map(|(_, rows)| rows.iter().copied()).collect()
     }
 }
 
@@ -60,20 +87,43 @@ fn key() -> StreamKey {
     "candles.a.b.1m".parse().unwrap()
 }
 
+/// One that puts nothing together.
 fn window() -> Window<usize> {
-    Window::new(ProducerSettings::new("tcp://127.0.0.1:1", "p"), 7)
+    grouping_window(usize::MAX)
+}
+
+fn grouping_window(group_after: usize) -> Window<usize> {
+    Window::new(ProducerSettings { group_after, ..ProducerSettings::new("tcp://127.0.0.1:1", "p") }, 7)
+}
+
+/// Hands over one row.
+fn push_row(window: &mut Window<usize>, numbering: Numbering, value: u64, ticket: usize, now: MonoTime) {
+    window.push(batch_of(&key(), &[value]), numbering, 1, ticket, now);
 }
 
 /// What the window settled: the ticket and the number, or the code of the refusal.
 type Settled = Vec<(usize, Result<u64, u32>)>;
+
+fn numbers(settled: Vec<(usize, Result<Receipt, u32>)>) -> Settled {
+    settled.into_iter().map(|(ticket, result)| (ticket, result.map(|receipt| receipt.number))).collect()
+}
 
 /// Moves messages between both until the window has nothing to do; `spoil` may replace a reply or lose it.
 fn run(
     window: &mut Window<usize>,
     ingestion: &mut FakeIngestion,
     now: &mut MonoTime,
-    mut spoil: impl FnMut(u64, Reply) -> Option<Reply>,
+    spoil: impl FnMut(u64, Reply) -> Option<Reply>,
 ) -> Settled {
+    numbers(receipts(window, ingestion, now, spoil))
+}
+
+fn receipts(
+    window: &mut Window<usize>,
+    ingestion: &mut FakeIngestion,
+    now: &mut MonoTime,
+    mut spoil: impl FnMut(u64, Reply) -> Option<Reply>,
+) -> Vec<(usize, Result<Receipt, u32>)> {
     let mut settled = Vec::new();
     for _ in 0..100_000 {
         let Some(output) = window.poll_output() else {
@@ -85,7 +135,7 @@ fn run(
         match output {
             Output::Ask { correlation, .. } => window.handle_status(&correlation, ingestion.last, *now),
             Output::Settle { ticket, result, .. } => {
-                settled.push((ticket, result.map(|r| r.number).map_err(|r| r.error.code.0)));
+                settled.push((ticket, result.map_err(|r| r.error.code.0)));
             }
             Output::Send { correlation, batch } => {
                 let number = batch.producer_sequence;
@@ -103,7 +153,7 @@ fn run(
 
 fn push(window: &mut Window<usize>, count: usize, now: MonoTime) {
     for ticket in 0..count {
-        window.push(&key(), Numbering::Next, vec![ticket as u8, (ticket >> 8) as u8], ticket, now);
+        push_row(window, Numbering::Next, ticket as u64, ticket, now);
     }
 }
 
@@ -124,15 +174,14 @@ fn sends_every_batch_once_and_in_order_when_nothing_goes_wrong() {
 fn loses_and_doubles_nothing_when_replies_are_lost_and_ingestion_is_busy() {
     for seed in 0..200 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let (mut window, mut ingestion, mut now) = (window(), FakeIngestion::default(), MonoTime(0));
+        let mut window = grouping_window(if seed % 2 == 0 { usize::MAX } else { 4 });
+        let (mut ingestion, mut now) = (FakeIngestion::default(), MonoTime(0));
         push(&mut window, 150, now);
         let settled =
             run(&mut window, &mut ingestion, &mut now, |_, reply| (random.u8(..10) > 2).then_some(reply));
         assert_eq!(settled.len(), 150, "seed {seed}");
         assert!(settled.iter().all(|(_, result)| result.is_ok()), "seed {seed}");
-        let payloads: Vec<Vec<u8>> = ingestion.accepted.iter().map(|(_, bytes)| bytes.clone()).collect();
-        let sent: Vec<Vec<u8>> = (0..150usize).map(|n| vec![n as u8, (n >> 8) as u8]).collect();
-        assert_eq!(payloads, sent, "seed {seed}");
+        assert_eq!(ingestion.rows(), (0..150).collect::<Vec<u64>>(), "seed {seed}");
         assert!(in_order(&ingestion));
     }
 }
@@ -207,7 +256,7 @@ fn a_batch_sent_again_by_a_later_run_under_its_number_is_a_duplicate() {
     for run_number in 0..2 {
         let mut window = window();
         for number in [10, 25, 31] {
-            window.push(&key(), Numbering::Explicit(number), vec![number as u8], number as usize, now);
+            push_row(&mut window, Numbering::Explicit(number), number, number as usize, now);
         }
         let settled = run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
         assert!(settled.iter().all(|(_, result)| result.is_ok()), "{settled:?}");
@@ -259,7 +308,7 @@ fn goes_on_and_counts_it_when_ingestion_has_forgotten_what_it_acknowledged() {
     push(&mut window, 3, now);
     run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
     ingestion = FakeIngestion::default();
-    window.push(&key(), Numbering::Next, vec![9], 9, now);
+    push_row(&mut window, Numbering::Next, 9, 9, now);
     let settled = run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
     assert_eq!(settled, [(9, Ok(4))]);
     assert_eq!(window.counts().resyncs, 1);
@@ -269,6 +318,7 @@ fn goes_on_and_counts_it_when_ingestion_has_forgotten_what_it_acknowledged() {
 fn reports_forgotten_history_when_told_to() {
     let settings = ProducerSettings {
         on_forgotten: OnForgotten::Report,
+        group_after: usize::MAX,
         ..ProducerSettings::new("tcp://127.0.0.1:1", "p")
     };
     let (mut window, mut ingestion, mut now) =
@@ -276,7 +326,7 @@ fn reports_forgotten_history_when_told_to() {
     push(&mut window, 3, now);
     run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
     ingestion = FakeIngestion::default();
-    window.push(&key(), Numbering::Next, vec![9], 9, now);
+    push_row(&mut window, Numbering::Next, 9, 9, now);
     let settled = run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
     assert_eq!(settled, [(9, Err(409))]);
 }
@@ -286,19 +336,20 @@ fn another_producer_with_the_same_id_is_reported_not_overwritten() {
     let (mut window, mut ingestion, mut now) = (window(), FakeIngestion::default(), MonoTime(0));
     push(&mut window, 1, now);
     run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
-    ingestion.take(2, 1, b"theirs");
-    window.push(&key(), Numbering::Next, b"ours".to_vec(), 5, now);
+    let theirs = gapless_wire::encode_message(&gapless_wire::Message::Batch(batch_of(&key(), &[77])), "");
+    ingestion.take(2, 1, &theirs);
+    push_row(&mut window, Numbering::Next, 5, 5, now);
     let settled = run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
     assert_eq!(settled, [(5, Err(409))]);
-    assert_eq!(ingestion.accepted[1].1, b"theirs");
+    assert_eq!(ingestion.accepted[1].1, [77]);
 }
 
 #[test]
 fn streams_do_not_wait_for_each_other() {
     let (mut window, now) = (window(), MonoTime(0));
     let other: StreamKey = "candles.a.c.1m".parse().unwrap();
-    window.push(&key(), Numbering::Next, vec![1], 1, now);
-    window.push(&other, Numbering::Next, vec![2], 2, now);
+    push_row(&mut window, Numbering::Next, 1, 1, now);
+    window.push(batch_of(&other, &[2]), Numbering::Next, 1, 2, now);
     let mut asked = Vec::new();
     while let Some(output) = window.poll_output() {
         let Output::Ask { correlation, request } = output else { panic!("nothing is sent unasked") };
@@ -306,5 +357,76 @@ fn streams_do_not_wait_for_each_other() {
     }
     assert_eq!(asked.len(), 2);
     window.handle_status(&asked[1].1, 0, now);
-    assert!(matches!(window.poll_output(), Some(Output::Send { batch, .. }) if batch.batch == [2]));
+    assert!(matches!(window.poll_output(), Some(Output::Send { batch, .. }) if values(&batch.batch) == [2]));
+}
+
+/// Rows that are handed over while ingestion has not answered the first ones.
+fn busy_window(group_after: usize, rows: u64, now: MonoTime) -> (Window<usize>, Vec<Vec<u64>>) {
+    let mut window = grouping_window(group_after);
+    push_row(&mut window, Numbering::Next, 0, 0, now);
+    let Some(Output::Ask { correlation, .. }) = window.poll_output() else { panic!("it asks first") };
+    window.handle_status(&correlation, 0, now);
+    for value in 1..rows {
+        push_row(&mut window, Numbering::Next, value, value as usize, now);
+    }
+    let mut sent = Vec::new();
+    while let Some(Output::Send { batch, .. }) = window.poll_output() {
+        sent.push(values(&batch.batch));
+    }
+    (window, sent)
+}
+
+#[test]
+fn rows_go_out_one_by_one_while_few_are_under_way_and_together_from_then_on() {
+    let mut now = MonoTime(0);
+    let (mut window, sent) = busy_window(3, 10, now);
+    assert_eq!(sent, [[0], [1], [2]]);
+    assert_eq!(window.pending(), 4);
+    let mut ingestion = FakeIngestion::default();
+    let settled = receipts(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
+    assert_eq!(ingestion.accepted.last().unwrap(), &(4, (3..10).collect()));
+    for (ticket, result) in settled {
+        let receipt = result.unwrap();
+        let (number, seq) = ((ticket as u64 + 1).min(4), Seq(ticket as u64 + 1));
+        assert_eq!((receipt.number, receipt.range), (number, SeqRange::of_len(seq, 1)), "{ticket}");
+    }
+    assert_eq!(window.counts().acknowledged, 4);
+}
+
+#[test]
+fn a_refusal_of_rows_that_were_put_together_is_told_to_each_of_their_senders() {
+    let mut now = MonoTime(0);
+    let (mut window, _) = busy_window(1, 5, now);
+    let mut ingestion = FakeIngestion::default();
+    let settled = run(&mut window, &mut ingestion, &mut now, |number, reply| {
+        Some(if number == 2 { nack(2, 400, 1) } else { reply })
+    });
+    assert_eq!(settled, [(0, Ok(1)), (1, Err(400)), (2, Err(400)), (3, Err(400)), (4, Err(400))]);
+}
+
+#[test]
+fn only_rows_of_one_kind_and_with_the_same_marks_are_put_together_and_no_numbered_ones() {
+    let mut now = MonoTime(0);
+    let (mut window, _) = busy_window(1, 1, now);
+    let marked = Batch { flags: Flags::SIMULATED, ..batch_of(&key(), &[3]) };
+    push_row(&mut window, Numbering::Next, 1, 1, now);
+    push_row(&mut window, Numbering::Next, 2, 2, now);
+    window.push(marked, Numbering::Next, 1, 3, now);
+    push_row(&mut window, Numbering::Explicit(10), 4, 4, now);
+    push_row(&mut window, Numbering::Next, 5, 5, now);
+    push_row(&mut window, Numbering::Next, 6, 6, now);
+    let mut ingestion = FakeIngestion::default();
+    run(&mut window, &mut ingestion, &mut now, |_, reply| Some(reply));
+    let accepted: Vec<_> = ingestion.accepted.iter().map(|(n, rows)| (*n, rows.as_slice())).collect();
+    assert_eq!(accepted, [(1, &[0][..]), (2, &[1, 2]), (3, &[3]), (10, &[4]), (11, &[5, 6])]);
+}
+
+#[test]
+fn what_is_put_together_has_a_bound() {
+    let now = MonoTime(0);
+    let (mut window, _) = busy_window(1, 1, now);
+    for value in 1..=2500 {
+        push_row(&mut window, Numbering::Next, value, value as usize, now);
+    }
+    assert_eq!(window.pending(), 4);
 }

@@ -4,10 +4,10 @@
 //! is one [`Lane`] per stream, since ingestion deduplicates per producer and stream; the bounds are
 //! shared.
 
-use super::lane::{Lane, Phase};
+use super::lane::{Lane, Part, Phase};
 use super::{Numbering, OnForgotten, ProducerSettings, Receipt, Refused};
 use crate::backoff::Backoff;
-use gapless_model::{MonoTime, StreamKey};
+use gapless_model::{Batch, MonoTime, StreamKey};
 use gapless_wire::{ErrorCode, ErrorResponse, IngestAck, IngestBatch, IngestNack, ProducerStatusRequest};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) enum Output<T> {
 /// What the producer has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ProducerCounts {
-    /// Batches that were acknowledged.
+    /// Batches that were acknowledged; what was put together is one.
     pub acknowledged: u64,
     /// Of those, how many had been there already.
     pub duplicates: u64,
@@ -93,20 +93,26 @@ impl<T> Window<T> {
         self.lanes.iter().filter_map(|lane| self.lane_deadline(lane)).min_by_key(|(at, _)| *at)
     }
 
-    /// Takes a batch of `key`.
+    /// Takes a batch that counts for `bytes`.
     pub(crate) fn push(
         &mut self,
-        key: &StreamKey,
+        batch: Batch,
         numbering: Numbering,
-        bytes: Vec<u8>,
+        bytes: usize,
         ticket: T,
         now: MonoTime,
     ) {
-        let at = *self.index.entry(key.clone()).or_insert_with(|| {
-            self.lanes.push(Lane::new(key.clone()));
-            self.lanes.len() - 1
-        });
-        self.lanes[at].push(numbering, bytes, ticket);
+        let Batch { key, flags, rows, .. } = batch;
+        let at = match self.index.get(&key) {
+            Some(at) => *at,
+            None => {
+                self.lanes.push(Lane::new(key.clone()));
+                self.index.insert(key, self.lanes.len() - 1);
+                self.lanes.len() - 1
+            }
+        };
+        let part = Part { ticket, rows: rows.len() as u64, bytes };
+        self.lanes[at].push(numbering, flags, rows, part);
         self.advance(at, now);
     }
 
@@ -145,12 +151,12 @@ impl<T> Window<T> {
         lane.reply_due = (lane.in_flight > 0).then(|| now.after(self.settings.reply_timeout));
         self.counts.acknowledged += 1;
         self.counts.duplicates += u64::from(ack.duplicate);
-        let receipt = Receipt::new(lane.key.clone(), number, ack);
-        self.outputs.push_back(Output::Settle {
-            ticket: item.ticket,
-            bytes: item.bytes.len(),
-            result: Ok(receipt),
-        });
+        let mut first = ack.first;
+        for Part { ticket, rows, bytes } in item.parts {
+            let receipt = Receipt::new(lane.key.clone(), number, first, rows, ack);
+            first = receipt.range.end();
+            self.outputs.push_back(Output::Settle { ticket, bytes, result: Ok(receipt) });
+        }
         self.advance(at, now);
     }
 
@@ -190,8 +196,7 @@ impl<T> Window<T> {
             lane.go_back(lane.not_before);
             for item in lane.queue.drain(..) {
                 let refused = Refused { key: lane.key.clone(), number: item.number, error: error.clone() };
-                let bytes = item.bytes.len();
-                self.outputs.push_back(Output::Settle { ticket: item.ticket, bytes, result: Err(refused) });
+                self.outputs.extend(item.parts.into_iter().map(|part| part.refused(&refused)));
             }
         }
     }
@@ -232,15 +237,22 @@ impl<T> Window<T> {
 
     fn send(&mut self, at: usize, now: MonoTime) {
         let lane = &mut self.lanes[at];
-        let room = self.settings.in_flight_per_stream.saturating_sub(lane.in_flight);
+        let ProducerSettings { in_flight_per_stream, group_after, .. } = self.settings;
         let mut sent = 0;
-        for item in lane.queue.iter().skip(lane.in_flight).take(room) {
+        for item in lane.queue.iter_mut().skip(lane.in_flight) {
+            let limit = match item.numbering {
+                Numbering::Next => in_flight_per_stream.min(group_after),
+                Numbering::Explicit(_) => in_flight_per_stream,
+            };
+            if lane.in_flight + sent >= limit {
+                break;
+            }
             let batch = IngestBatch {
                 producer_id: self.settings.producer_id.clone(),
                 producer_sequence: item.number,
                 // Its own number says that there is none before it.
                 previous_producer_sequence: if item.previous == 0 { item.number } else { item.previous },
-                batch: item.bytes.clone(),
+                batch: item.message(&lane.key),
             };
             self.outputs
                 .push_back(Output::Send { correlation: correlation(at, lane.round, item.number), batch });
@@ -299,15 +311,17 @@ impl<T> Window<T> {
         lane.rechain(lane.confirmed);
         self.go_back(at, now);
         self.counts.refused += 1;
-        self.outputs.push_back(Output::Settle {
-            ticket: item.ticket,
-            bytes: item.bytes.len(),
-            result: Err(refused),
-        });
+        self.outputs.extend(item.parts.into_iter().map(|part| part.refused(&refused)));
     }
 
     fn locate(&self, correlation: &str) -> Option<(usize, u64, u64)> {
         locate(correlation).filter(|(at, ..)| *at < self.lanes.len())
+    }
+}
+
+impl<T> Part<T> {
+    fn refused(self, refused: &Refused) -> Output<T> {
+        Output::Settle { ticket: self.ticket, bytes: self.bytes, result: Err(refused.clone()) }
     }
 }
 

@@ -103,7 +103,7 @@ fn subscriptions(results: &mut Results) -> Result<()> {
 fn disk(plan: &Plan, kind: Kind, each: u64, bytes: u64, case: &str, results: &mut Results) -> Result<()> {
     let stack = start_stack();
     let rows = plan.size(1_000_000);
-    fill(&stack, &Carried::new("disk", kind, Load::full(rows / each, each)))?;
+    fill(&stack, &Carried::new("disk", kind, Load::full(rows / each, each)).ungrouped())?;
     eventually("backfill has every row", LATER, || stack.latest(&topic(kind, "disk", 0)) >= rows);
     // In order, so that the archive's log is in its file.
     stack.stop(Service::Backfill);

@@ -27,7 +27,7 @@ pub(super) fn run(plan: &Plan, results: &mut Results) -> Result<()> {
     let client = stack.client().with_patience(LATER);
     write_checkpoint(&stack, &client)?;
     // Each of these is a record of its own: the slowest way in which rows can come.
-    fill(&stack, &Carried { first: rows - tail, load: Load::full(tail, 1), ..carried })?;
+    fill(&stack, &Carried { first: rows - tail, load: Load::full(tail, 1), ..carried.ungrouped() })?;
     let stream = topic(Kind::Candles, "long", 0);
     eventually("backfill has every row", LATER * 5, || stack.latest(&stream) >= rows);
     for round in 1..=plan.rounds {

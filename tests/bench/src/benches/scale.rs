@@ -25,7 +25,7 @@ pub(super) fn run(plan: &Plan, results: &mut Results) -> Result<()> {
     for round in 1..=plan.rounds {
         for streams in [1, 100, MANY] {
             plan.say(format!("B7 round {round}: {streams} streams"));
-            let carried = Carried::new("run", Kind::Metrics, Load::full(plan.size(200_000), 1));
+            let carried = Carried::new("run", Kind::Metrics, Load::full(plan.size(200_000), 1)).ungrouped();
             let run = carry(&start_stack(), &Carried { streams, ..carried })?;
             let case = format!("{streams} streams");
             let at = At { bench: "B7", case: &case, system: System::Gapless.name(), round };

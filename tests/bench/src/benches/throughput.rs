@@ -7,7 +7,10 @@ use crate::results::{At, Results};
 use crate::system::{Carried, System, carry, start_stack};
 use anyhow::Result;
 
-/// Rows of 128 bytes, one a message, through every system.
+/// A producer that sends every row by itself, however many wait.
+const UNGROUPED: &str = "Gapless, ungrouped";
+
+/// Rows of 128 bytes, handed over one by one, through every system.
 pub(super) fn single_rows(plan: &Plan, results: &mut Results) -> Result<()> {
     for round in 1..=plan.rounds {
         for system in System::present() {
@@ -21,6 +24,10 @@ pub(super) fn single_rows(plan: &Plan, results: &mut Results) -> Result<()> {
             let at = At { bench: "B1", case: "", system: system.name(), round };
             results.add(&at, "rows/s", run.rows_per_second())?;
         }
+        plan.say(format!("B1 round {round}: {UNGROUPED}"));
+        let load = Load::full(plan.size(200_000), 1);
+        let run = carry(&start_stack(), &Carried::new("run", Kind::Metrics, load).ungrouped())?;
+        results.add(&At { bench: "B1", case: "", system: UNGROUPED, round }, "rows/s", run.rows_per_second())?;
     }
     Ok(())
 }

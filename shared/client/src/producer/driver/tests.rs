@@ -5,7 +5,7 @@ use crate::producer::gate::{Gate, Pass};
 use crate::producer::window::Window;
 use crate::producer::{Numbering, ProducerCounts, ProducerSettings};
 use crossbeam_channel::bounded;
-use gapless_model::{Epoch, Position, Seq};
+use gapless_model::{Batch, Epoch, Flags, Position, Rows, Seq, UnixNanos, Warning, Severity};
 use gapless_transport::{
     Context, Hooks, Requester, RequesterSettings, RouterServer, RouterSettings, wake_pair,
 };
@@ -40,6 +40,17 @@ fn answer(message: Message) -> Message {
     }
 }
 
+fn batch(number: usize) -> Batch {
+    let warning = Warning {
+        ts: UnixNanos(1),
+        severity: Severity::Info,
+        code: number.to_string(),
+        subject: String::new(),
+        message: String::new(),
+    };
+    Batch::unsequenced("warnings.a.b.1m".parse().unwrap(), Flags::NONE, Rows::Warnings(vec![warning]))
+}
+
 #[test]
 fn a_full_queue_delays_batches_and_loses_none() {
     let context = Context::new();
@@ -55,7 +66,11 @@ fn a_full_queue_delays_batches_and_loses_none() {
         }
     });
 
-    let settings = ProducerSettings { reply_timeout: PATIENCE, ..ProducerSettings::new(&endpoint, "p") };
+    let settings = ProducerSettings {
+        reply_timeout: PATIENCE,
+        group_after: usize::MAX,
+        ..ProducerSettings::new(&endpoint, "p")
+    };
     let small = RequesterSettings { send_limit: 1, ..RequesterSettings::default() };
     let (waker, wake) = wake_pair().unwrap();
     let (to_driver, submissions) = bounded(BATCHES);
@@ -63,10 +78,9 @@ fn a_full_queue_delays_batches_and_loses_none() {
     let counts = Arc::new(Mutex::new(ProducerCounts::default()));
     for number in 0..BATCHES {
         assert!(matches!(gate.enter(1, Duration::ZERO), Pass::Open));
-        let key = "candles.a.b.1m".parse().unwrap();
         let (waiting, _) = bounded(1);
-        let bytes = number.to_le_bytes().to_vec();
-        to_driver.send(Submission { key, numbering: Numbering::Next, bytes, waiting }).unwrap();
+        let batch = batch(number);
+        to_driver.send(Submission { batch, numbering: Numbering::Next, bytes: 1, waiting }).unwrap();
     }
     let driver = Driver {
         window: Window::new(settings, 7),
