@@ -11,7 +11,7 @@ use crate::library::{Library, SharedHot};
 use crate::meters::{Meters, SERVICE};
 use crate::sealing::Sealing;
 use crate::writer::{Parts, Writer};
-use gapless_service_kit::{Invalid, Shutdown, Validate};
+use gapless_service_kit::{Invalid, Shutdown, Validate, give_way};
 use gapless_store::{Archive, Options, StoreError};
 use gapless_transport::{Context, Hooks, RouterServer, RouterSettings};
 use gapless_wire::MAX_REQUEST_BYTES;
@@ -51,7 +51,7 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let _guard = shutdown.guard(SERVICE);
     let context = Context::new();
     let meters = Meters::new();
-    let archive = open(&config)?;
+    let archive = open_behind(&config)?;
     let hot = SharedHot::new(Hot::new(hot_limits(&config)));
     let is_ready = Arc::new(AtomicBool::new(false));
     let server = bind(&config, &context)?;
@@ -70,11 +70,22 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let parts = Parts { archive, hot, sealing: tell, is_ready, meters, shutdown };
     let writer = Writer::start(config, context, parts)?;
     ready(Bound { requests: server.endpoint().to_string() });
+    give_way();
     let result = writer.run();
     desk.close();
     drop(server);
     sealing.join();
     result
+}
+
+/// Opens the archive on a thread that gives way to others, which its worker threads do from then on too: committing
+/// rows takes all processors for some milliseconds, and live rows shall not wait for it.
+fn open_behind(config: &Config) -> Result<Archive, Error> {
+    let opening = || {
+        give_way();
+        open(config)
+    };
+    std::thread::scope(|scope| scope.spawn(opening).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn open(config: &Config) -> Result<Archive, Error> {

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Events handled per turn before timers are looked at.
 const EVENTS_PER_TURN: usize = 256;
+/// How long records may wait for more: far less than a gap takes to be healed, and a tenth of the looks at the socket
+/// at ten thousand rows a second.
+const LINGER: Duration = Duration::from_millis(1);
 /// How often counters are looked at.
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
 /// How often old rows are looked for, and how soon again while rows are being sorted.
@@ -275,6 +278,7 @@ fn follow(config: &Config, context: &Context, begin: Begin) -> Result<JournalFol
     let settings = JournalSettings {
         follower_id: config.follower_id.clone(),
         context: Some(context.clone()),
+        linger: LINGER,
         ..JournalSettings::new(&config.journal_live, &config.journal_replay, begin)
     };
     Ok(JournalFollower::start(settings)?)

@@ -6,12 +6,16 @@ use crate::Clock;
 use crate::dialect::Dialect;
 use crate::machine::{Doing, Machine};
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
+use gapless_model::MonoTime;
 use gapless_transport::{Requester, Sent, Subscriber, TransportError, WakeReceiver, wait_any};
+use std::time::Duration;
 
 /// Live messages read per turn, so that replies and timers are never kept waiting for long.
 const LIVE_PER_TURN: usize = 256;
 /// Replies read per turn: a page of rows each, so that live data is not kept waiting.
 const REPLIES_PER_TURN: usize = 8;
+/// How often connections are looked at while messages come: far more often than one can break and be there again.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 pub(crate) struct Driver<D: Dialect> {
     pub(crate) machine: Machine<D>,
@@ -24,6 +28,25 @@ pub(crate) struct Driver<D: Dialect> {
     pub(crate) stopped: bool,
     /// What became of the live connection, while messages from before may still be unread.
     pub(crate) link_news: Option<bool>,
+    /// How long live messages may wait for more of them.
+    pub(crate) linger: Duration,
+    /// When connections were looked at last.
+    pub(crate) looked: MonoTime,
+    /// Whether the application made this thread wait since replies were read.
+    pub(crate) was_held: bool,
+}
+
+/// Where there may be something to read. To look costs several calls to the system each, so nobody looks where there
+/// is nothing.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    live: bool,
+    replies: bool,
+    woken: bool,
+}
+
+impl Ready {
+    const EVERYWHERE: Ready = Ready { live: true, replies: true, woken: true };
 }
 
 impl<D: Dialect> Driver<D> {
@@ -37,30 +60,38 @@ impl<D: Dialect> Driver<D> {
     fn follow(&mut self) -> Result<(), TransportError> {
         self.machine.start(self.clock.now());
         self.work()?;
+        let mut ready = Ready::EVERYWHERE;
         while !self.is_stopped() {
-            let more = self.turn()?;
-            self.wait(more)?;
+            let more = self.turn(ready)?;
+            ready = self.wait(more)?;
         }
         Ok(())
     }
 
     /// Priorities: 1 the end, 2 replies, 3 live messages, 4 timers. Replies
     /// and live messages come before timers, since after a long wait for the application they may hold
-    /// what a timer would miss. Replies are looked at again after the live messages, which may have made
-    /// this thread wait: an answer that came meanwhile is in time.
-    fn turn(&mut self) -> Result<bool, TransportError> {
-        self.wake.clear();
-        let mut more_replies = self.read_replies()?;
-        let more_live = self.read_live()?;
-        if !more_replies {
+    /// what a timer would miss. Replies are looked at again when live messages made this thread wait for the
+    /// application: an answer that came meanwhile is in time.
+    fn turn(&mut self, ready: Ready) -> Result<bool, TransportError> {
+        if ready.woken {
+            self.wake.clear();
+        }
+        let mut more_replies = ready.replies && self.read_replies()?;
+        let more_live = ready.live && self.read_live()?;
+        if !more_replies && std::mem::take(&mut self.was_held) {
             more_replies = self.read_replies()?;
         }
-        // What came before a loss is read by now, so that it does not look like life after it.
-        if !more_live {
-            self.watch_link()?;
-        }
-        if !more_replies {
-            self.watch_reach()?;
+        let now = self.clock.now();
+        let is_quiet = !ready.live && !ready.replies;
+        if is_quiet || now.since(self.looked) >= LOOK_EVERY {
+            self.looked = now;
+            // What came before a loss is read by now, so that it does not look like life after it.
+            if !more_live {
+                self.watch_link()?;
+            }
+            if !more_replies {
+                self.watch_reach()?;
+            }
         }
         self.run_timers()?;
         Ok(more_replies || more_live)
@@ -122,9 +153,9 @@ impl<D: Dialect> Driver<D> {
         self.work()
     }
 
-    fn wait(&mut self, more: bool) -> Result<(), TransportError> {
+    fn wait(&mut self, more: bool) -> Result<Ready, TransportError> {
         if more || self.stopped {
-            return Ok(());
+            return Ok(Ready::EVERYWHERE);
         }
         let timeout = self.machine.poll_timeout().map(|due| due.since(self.clock.now()));
         let sources = [
@@ -132,7 +163,12 @@ impl<D: Dialect> Driver<D> {
             gapless_transport::Source::Requester(&self.requester),
             gapless_transport::Source::Wake(&self.wake),
         ];
-        wait_any(sources, timeout).map(drop)
+        let [live, replies, woken] = wait_any(sources, timeout)?;
+        if live && !self.linger.is_zero() {
+            // More of them in one go. Whoever stops the follower waits no longer than this.
+            std::thread::sleep(self.linger);
+        }
+        Ok(Ready { live, replies, woken })
     }
 
     /// Does what the machine wants until it wants nothing more.
@@ -168,6 +204,7 @@ impl<D: Dialect> Driver<D> {
         if self.stopped {
             return;
         }
+        self.was_held = true;
         select! {
             send(self.out, event) -> sent => self.stopped = sent.is_err(),
             recv(self.stop) -> _ => self.stopped = true,

@@ -5,11 +5,13 @@ use crate::driver::Driver;
 use crate::machine::Machine;
 use crate::{Clock, FollowError};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use gapless_model::MonoTime;
 use gapless_protocol::Settings;
 use gapless_transport::{
     Context, Fault, Requester, RequesterSettings, Subscriber, SubscriberSettings, Waker, wake_pair,
 };
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What a driver needs beside its dialect.
 pub(crate) struct Wiring {
@@ -21,6 +23,7 @@ pub(crate) struct Wiring {
     pub(crate) requests: usize,
     pub(crate) settings: Settings,
     pub(crate) fault: Option<Fault>,
+    pub(crate) linger: Duration,
 }
 
 /// A running driver. Dropping it ends its thread.
@@ -63,6 +66,9 @@ impl<E: Send + 'static> Handle<E> {
             clock,
             stopped: false,
             link_news: None,
+            linger: wiring.linger,
+            looked: MonoTime(0),
+            was_held: false,
         };
         let thread = std::thread::Builder::new()
             .name(name.into())

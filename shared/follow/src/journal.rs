@@ -12,6 +12,7 @@ use gapless_protocol::{Begin, Event, Settings, Source};
 use gapless_transport::{Context, Fault};
 use gapless_wire::{JournalRecord, JournalStatusResponse};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Events that wait for the application. A record is one batch: enough to keep a writer busy through one
 /// commit, small enough to bound memory (a batch of a thousand candles has 56 KB).
@@ -45,6 +46,9 @@ pub struct JournalSettings {
     pub context: Option<Context>,
     /// Drops live messages on purpose; for tests.
     pub fault: Option<Fault>,
+    /// How long live records may wait for more, so that one look finds many; zero for whoever is on a row's way to
+    /// a screen.
+    pub linger: Duration,
 }
 
 impl JournalSettings {
@@ -61,6 +65,7 @@ impl JournalSettings {
             coordinator: Settings::default(),
             context: None,
             fault: None,
+            linger: Duration::ZERO,
         }
     }
 }
@@ -123,6 +128,7 @@ impl JournalFollower {
             requests: REQUESTS,
             settings: settings.coordinator,
             fault: settings.fault,
+            linger: settings.linger,
         };
         Ok(JournalFollower { handle: Handle::start("follow-journal", dialect, wiring)?, shared })
     }

@@ -161,6 +161,7 @@ impl StreamFollower {
             requests: settings.requests,
             settings: settings.coordinator,
             fault: settings.fault,
+            linger: std::time::Duration::ZERO,
         };
         Ok(StreamFollower { handle: Handle::start("follow-streams", dialect, wiring)? })
     }

@@ -51,6 +51,7 @@ mod http_thread;
 mod logs;
 mod main_with;
 pub mod metrics;
+mod priority;
 mod probe;
 mod ready_file;
 mod shutdown;
@@ -65,6 +66,7 @@ pub use config::{
 pub use http_thread::HttpThread;
 pub use logs::{LogError, LogFormat, init_logs};
 pub use main_with::{Kit, Service, main_with};
+pub use priority::give_way;
 pub use ready_file::{ReadyFile, write_ready_file};
 pub use shutdown::{GRACE, Guard, Shutdown};
 pub use units::{ByteSize, HumanDuration, Secret, UnitError};

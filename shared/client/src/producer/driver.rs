@@ -58,19 +58,24 @@ impl Driver {
     }
 
     fn serve(&mut self) -> Result<(), Error> {
+        let (mut replies, mut woken) = (true, true);
         loop {
-            self.wake.clear();
+            if woken {
+                self.wake.clear();
+            }
             if !self.take_submissions() {
                 return Ok(());
             }
-            self.take_replies()?;
+            if replies {
+                self.take_replies()?;
+            }
             let now = self.now();
             if self.window.poll_timeout().is_some_and(|(due, _)| due <= now) {
                 self.window.handle_timeout(now);
             }
             let full = self.act()?;
             *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.window.counts();
-            self.wait(full)?;
+            [replies, woken] = self.wait(full)?;
         }
     }
 
@@ -159,17 +164,17 @@ impl Driver {
         self.gate.leave(bytes, refused);
     }
 
-    fn wait(&self, full: bool) -> Result<(), Error> {
+    /// Waits until there is something to do; whether that may be replies, and batches.
+    fn wait(&self, full: bool) -> Result<[bool; 2], Error> {
         if !self.submissions.is_empty() {
-            return Ok(());
+            return Ok([true, true]);
         }
         let now = self.now();
         let mut timeout = self.window.poll_timeout().map(|(due, _)| due.since(now));
         if full {
             timeout = Some(timeout.unwrap_or(Duration::MAX).min(FULL_RETRY));
         }
-        wait_any([Source::Requester(&self.requester), Source::Wake(&self.wake)], timeout)?;
-        Ok(())
+        Ok(wait_any([Source::Requester(&self.requester), Source::Wake(&self.wake)], timeout)?)
     }
 
     fn give_up(&mut self) {
