@@ -85,7 +85,8 @@ fn open_behind(config: &Config) -> Result<Archive, Error> {
         give_way();
         open(config)
     };
-    std::thread::scope(|scope| scope.spawn(opening).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    std::thread::scope(|scope| scope.spawn(opening).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn open(config: &Config) -> Result<Archive, Error> {

@@ -9,11 +9,6 @@ use gapless_wire::{
     ErrorCode, ErrorResponse, IngestBatch, IngestNack, Limits, Message, decode, encode_message,
     peek_correlation_id,
 };
-use std::thread::JoinHandle;
-
-/// Batches that wait to be decoded, over all producers: what one producer of the client crate has in
-/// flight. Decoding is far faster than a network, so it is a burst that waits here, not a load.
-const WAITING: usize = 1024;
 
 /// Acknowledgements that wait for the socket: the writer waits beyond this, and the socket's thread needs
 /// microseconds for each.
@@ -23,13 +18,12 @@ const REPLIES: usize = 8192;
 /// has in flight.
 const REPLIES_PER_PEER: u32 = 4096;
 
-/// What a producer waits when batches cannot even be decoded fast enough.
+/// What whoever asks waits when requests come faster than they are answered.
 const BUSY_RETRY_MS: u32 = 100;
 
-/// The socket and the thread that decodes.
+/// The socket. Its thread decodes: that takes less time than waking another one.
 pub(crate) struct IngestSocket {
     server: RouterServer,
-    thread: JoinHandle<()>,
 }
 
 impl IngestSocket {
@@ -41,18 +35,12 @@ impl IngestSocket {
         let settings = RouterSettings {
             name: "ingest-socket",
             send_limit: REPLIES_PER_PEER,
-            queue: WAITING,
             reply_queue: REPLIES,
             ..RouterSettings::default()
         };
-        let server = RouterServer::bind(context, endpoint, settings, HOOKS)?;
-        let worker = Worker { intake: intake.labelled(Via::Zmq), replier: server.replier() };
-        let requests = server.requests().clone();
-        let thread = std::thread::Builder::new()
-            .name("ingest-decode".into())
-            .spawn(move || requests.iter().for_each(|request| worker.serve(request)))
-            .map_err(|error| TransportError::Thread { name: "ingest-decode", reason: error.to_string() })?;
-        Ok(IngestSocket { server, thread })
+        let intake = intake.labelled(Via::Zmq);
+        let handler = Box::new(move |request, replier: &Replier| serve(&intake, request, replier));
+        Ok(IngestSocket { server: RouterServer::bind_with(context, endpoint, settings, HOOKS, handler)? })
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -62,8 +50,6 @@ impl IngestSocket {
     /// Sends the answers that are there and closes the socket.
     pub(crate) fn stop(self) {
         self.server.stop();
-        // A panic there was reported by its own thread.
-        let _ = self.thread.join();
     }
 }
 
@@ -83,55 +69,43 @@ pub(crate) const HOOKS: Hooks = Hooks {
     },
 };
 
-struct Worker {
-    intake: Intake,
-    replier: Replier,
-}
-
-impl Worker {
-    fn serve(&self, request: Request) {
-        let Request { peer, body } = request;
-        match decode(&body, &Limits::ingest()) {
-            Ok(envelope) => {
-                let back =
-                    Back { replier: self.replier.clone(), peer, correlation_id: envelope.correlation_id };
-                match envelope.message {
-                    Message::IngestBatch(batch) => self.take(batch, back),
-                    Message::ProducerStatusRequest(request) => {
-                        let status = self.intake.producer_status(&request.producer_id, &request.key);
-                        back.send(core::producer_status(request, status));
-                    }
-                    Message::HealthRequest => back.send(healthy()),
-                    other => {
-                        back.send(Message::Error(not_served(&other, "IngestBatch, ProducerStatusRequest")))
-                    }
+fn serve(intake: &Intake, Request { peer, body }: Request, replier: &Replier) {
+    let back = |correlation_id| Back { replier: replier.clone(), peer, correlation_id };
+    match decode(&body, &Limits::ingest()) {
+        Ok(envelope) => {
+            let back = back(envelope.correlation_id);
+            match envelope.message {
+                Message::IngestBatch(batch) => take(intake, batch, back),
+                Message::ProducerStatusRequest(request) => {
+                    let status = intake.producer_status(&request.producer_id, &request.key);
+                    back.send(core::producer_status(request, status));
                 }
-            }
-            Err(error) => {
-                let correlation_id = peek_correlation_id(&body).to_owned();
-                count_malformed("ingest");
-                let back = Back { replier: self.replier.clone(), peer, correlation_id };
-                back.send(Message::Error(error.to_response()));
+                Message::HealthRequest => back.send(healthy()),
+                other => back.send(Message::Error(not_served(&other, "IngestBatch, ProducerStatusRequest"))),
             }
         }
+        Err(error) => {
+            count_malformed("ingest");
+            back(peek_correlation_id(&body).to_owned()).send(Message::Error(error.to_response()));
+        }
     }
+}
 
-    fn take(&self, ingest: IngestBatch, back: Back) {
-        let sequence = ingest.producer_sequence;
-        match core::submission(ingest) {
-            Ok(submission) => {
-                let reply = Reply::call(move |answer| back.send(core::acknowledgement(sequence, answer)));
-                self.intake.try_submit_with(submission, reply);
-            }
-            Err(error) => {
-                count_malformed("ingest");
-                let error = error.to_response();
-                back.send(Message::IngestNack(IngestNack {
-                    producer_sequence: sequence,
-                    error,
-                    expected_previous: 0,
-                }));
-            }
+fn take(intake: &Intake, ingest: IngestBatch, back: Back) {
+    let sequence = ingest.producer_sequence;
+    match core::submission(ingest) {
+        Ok(submission) => {
+            let reply = Reply::call(move |answer| back.send(core::acknowledgement(sequence, answer)));
+            intake.try_submit_with(submission, reply);
+        }
+        Err(error) => {
+            count_malformed("ingest");
+            let error = error.to_response();
+            back.send(Message::IngestNack(IngestNack {
+                producer_sequence: sequence,
+                error,
+                expected_previous: 0,
+            }));
         }
     }
 }

@@ -73,8 +73,8 @@ pub use into_duckdb::Filled;
 pub use ledger::Acknowledge;
 pub use producer::{
     DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_GROUP_AFTER, DEFAULT_IN_FLIGHT_PER_STREAM,
-    DEFAULT_MAX_BATCHES, DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, Producer, ProducerCounts,
-    ProducerSettings, Receipt, Refused, Ticket,
+    DEFAULT_MAX_BATCHES, DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, Producer,
+    ProducerCounts, ProducerSettings, Receipt, Refused, Ticket,
 };
 pub use reader::{JournalReader, Page, Reader};
 pub use report::{GapCounts, StreamReport};

@@ -9,8 +9,8 @@ mod window;
 
 pub use receipt::{Receipt, Refused};
 pub use settings::{
-    DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_GROUP_AFTER, DEFAULT_IN_FLIGHT_PER_STREAM, DEFAULT_MAX_BATCHES,
-    DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, ProducerSettings,
+    DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_GROUP_AFTER, DEFAULT_IN_FLIGHT_PER_STREAM,
+    DEFAULT_MAX_BATCHES, DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, ProducerSettings,
 };
 pub use window::ProducerCounts;
 

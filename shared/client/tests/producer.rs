@@ -109,7 +109,8 @@ fn sends_and_tells_where_the_rows_are() {
     let producer = client(&server.endpoint).producer("p").unwrap();
     let tickets: Vec<_> = (1..=300).map(|n| producer.send(row(n), PATIENCE).unwrap()).collect();
     producer.flush(PATIENCE).unwrap();
-    let firsts: Vec<Seq> = tickets.iter().map(|ticket| ticket.wait(PATIENCE).unwrap().range.start()).collect();
+    let firsts: Vec<Seq> =
+        tickets.iter().map(|ticket| ticket.wait(PATIENCE).unwrap().range.start()).collect();
     assert_eq!(firsts, (1..=300).map(Seq).collect::<Vec<Seq>>());
     assert_eq!(known.lock().unwrap().rows, (1..=300).collect::<Vec<u64>>());
 }

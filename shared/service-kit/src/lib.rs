@@ -42,8 +42,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod action;
-mod allocator;
 mod admin;
+mod allocator;
 mod args;
 pub mod config;
 pub mod health;

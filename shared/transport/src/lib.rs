@@ -44,7 +44,7 @@ pub use frame::Frame;
 pub use poller::{Source, wait_any};
 pub use publisher::{Publisher, PublisherSettings, Subscription};
 pub use requester::{Reach, Requester, RequesterSettings, Sent};
-pub use router::{Hooks, PeerId, Replier, Request, RouterCounts, RouterServer, RouterSettings};
+pub use router::{Handler, Hooks, PeerId, Replier, Request, RouterCounts, RouterServer, RouterSettings};
 pub use subscriber::{Fault, Subscriber, SubscriberSettings};
 pub use wake::{WakeReceiver, Waker, wake_pair};
 

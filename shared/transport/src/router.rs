@@ -1,7 +1,8 @@
 //! The answering end of request and reply.
 //!
 //! One thread owns the ROUTER socket. Requests go out of it through a bounded channel to whoever works
-//! on them; replies come back through another from any thread. The complication is that nothing may make
+//! on them, or are looked at on that thread where a look is all it takes; replies come back through another channel from
+//! any thread. The complication is that nothing may make
 //! that thread wait: a full request channel is answered by the `refuse` hook at once, and a reply to a
 //! peer that does not read is dropped (`ROUTER_MANDATORY` tells). Handing the socket to the workers with
 //! a lock was rejected: a worker that waits for the lock holds a reply, and a socket has one owner.
@@ -14,10 +15,10 @@ use crate::{
     Context, DEFAULT_LINGER, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError, WakeReceiver, Waker,
     wake_pair,
 };
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use std::sync::Arc;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{JoinHandle, ThreadId};
 
 /// Requests taken per turn before replies are looked at again.
 const REQUESTS_PER_TURN: usize = 64;
@@ -106,12 +107,36 @@ struct Counters {
 pub struct Replier {
     replies: Sender<(PeerId, Frame)>,
     waker: Waker,
+    at_once: Arc<AtOnce>,
+}
+
+/// What the socket's own thread replies while it looks at a request: it must not wait for itself.
+#[derive(Debug, Default)]
+struct AtOnce {
+    thread: OnceLock<ThreadId>,
+    replies: Mutex<Vec<(PeerId, Frame)>>,
+}
+
+impl AtOnce {
+    /// Takes a reply when this is the socket's own thread; gives it back when not.
+    fn take(&self, reply: (PeerId, Frame)) -> Option<(PeerId, Frame)> {
+        if self.thread.get() != Some(&std::thread::current().id()) {
+            return Some(reply);
+        }
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner).push(reply);
+        None
+    }
+
+    fn drain(&self) -> Vec<(PeerId, Frame)> {
+        std::mem::take(&mut *self.replies.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Replier {
     /// Answers a request. Waits only while the reply queue is full; after the server's end it does nothing.
     pub fn send(&self, peer: PeerId, body: impl Into<Frame>) {
-        if self.replies.send((peer, body.into())).is_ok() {
+        let Some(reply) = self.at_once.take((peer, body.into())) else { return };
+        if self.replies.send(reply).is_ok() {
             self.waker.wake();
         }
     }
@@ -129,6 +154,9 @@ pub struct RouterServer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Looks at a request on the socket's thread, which waits meanwhile: it must be quick and never block.
+pub type Handler = Box<dyn FnMut(Request, &Replier) + Send>;
+
 impl RouterServer {
     /// Opens and binds the socket and starts its thread.
     ///
@@ -145,6 +173,43 @@ impl RouterServer {
         E: TryInto<Endpoint>,
         TransportError: From<E::Error>,
     {
+        let (to_workers, requests) = bounded(settings.queue);
+        RouterServer::start(
+            context,
+            endpoint.try_into()?,
+            &settings,
+            hooks,
+            Takes::Workers(to_workers),
+            requests,
+        )
+    }
+
+    /// The same, with requests handed to `handler` instead of a queue: for what takes less time than waking a worker.
+    ///
+    /// # Errors
+    /// As [`RouterServer::bind`].
+    pub fn bind_with<E>(
+        context: &Context,
+        endpoint: E,
+        settings: RouterSettings,
+        hooks: Hooks,
+        handler: Handler,
+    ) -> Result<RouterServer, TransportError>
+    where
+        E: TryInto<Endpoint>,
+        TransportError: From<E::Error>,
+    {
+        RouterServer::start(context, endpoint.try_into()?, &settings, hooks, Takes::Handler(handler), never())
+    }
+
+    fn start(
+        context: &Context,
+        endpoint: Endpoint,
+        settings: &RouterSettings,
+        hooks: Hooks,
+        takes: Takes,
+        requests: Receiver<Request>,
+    ) -> Result<RouterServer, TransportError> {
         let limits = Limits {
             send: settings.send_limit,
             receive: settings.receive_limit,
@@ -153,16 +218,17 @@ impl RouterServer {
         };
         let socket = context.socket(zmq::ROUTER, limits)?;
         socket.set_router_mandatory(true).during("configure")?;
-        let endpoint = bind(&socket, &endpoint.try_into()?)?;
-        let (to_workers, requests) = bounded(settings.queue);
+        let endpoint = bind(&socket, &endpoint)?;
         let (replies, from_workers) = bounded(settings.reply_queue);
         let (waker, wake) = wake_pair()?;
         let counters = Arc::new(Counters::default());
         let stop = Arc::new(AtomicBool::new(false));
+        let replier = Replier { replies, waker, at_once: Arc::default() };
         let shell = Shell {
             socket,
             wake,
-            to_workers,
+            takes,
+            replier: replier.clone(),
             from_workers,
             hooks,
             counters: counters.clone(),
@@ -172,7 +238,6 @@ impl RouterServer {
             .name(settings.name.into())
             .spawn(move || shell.run())
             .map_err(|error| TransportError::Thread { name: settings.name, reason: error.to_string() })?;
-        let replier = Replier { replies, waker };
         Ok(RouterServer { endpoint, requests, replier, counters, stop, thread: Some(thread) })
     }
 
@@ -181,7 +246,8 @@ impl RouterServer {
         &self.endpoint
     }
 
-    /// Requests, for any number of workers. Disconnected once the server is dropped.
+    /// Requests, for any number of workers. Disconnected once the server is dropped. None ever come where a handler
+    /// takes them.
     pub fn requests(&self) -> &Receiver<Request> {
         &self.requests
     }
@@ -218,11 +284,18 @@ impl Drop for RouterServer {
     }
 }
 
+/// Who takes requests.
+enum Takes {
+    Workers(Sender<Request>),
+    Handler(Handler),
+}
+
 /// The thread's side.
 struct Shell {
     socket: zmq::Socket,
     wake: WakeReceiver,
-    to_workers: Sender<Request>,
+    takes: Takes,
+    replier: Replier,
     from_workers: Receiver<(PeerId, Frame)>,
     hooks: Hooks,
     counters: Arc<Counters>,
@@ -231,6 +304,8 @@ struct Shell {
 
 impl Shell {
     fn run(mut self) {
+        // There is one such thread.
+        let _ = self.replier.at_once.thread.set(std::thread::current().id());
         loop {
             if let Err(error) = self.turn() {
                 tracing::error!(%error, "a request socket failed and is closed");
@@ -270,7 +345,26 @@ impl Shell {
 
     fn take(&mut self, frames: Vec<Frame>) {
         match parse(frames) {
-            Shape::Request(request) => match self.to_workers.try_send(request) {
+            Shape::Request(request) => self.take_request(request),
+            Shape::Malformed(peer) => {
+                count(&self.counters.malformed);
+                if let Some(reply) = (self.hooks.malformed)() {
+                    self.reply(&peer, reply.into());
+                }
+            }
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        match &mut self.takes {
+            Takes::Handler(handler) => {
+                count(&self.counters.requests);
+                handler(request, &self.replier);
+                for (peer, body) in self.replier.at_once.drain() {
+                    self.reply(&peer, body);
+                }
+            }
+            Takes::Workers(workers) => match workers.try_send(request) {
                 Ok(()) => count(&self.counters.requests),
                 Err(TrySendError::Full(request)) => {
                     count(&self.counters.refused);
@@ -280,12 +374,6 @@ impl Shell {
                 }
                 Err(TrySendError::Disconnected(_)) => {}
             },
-            Shape::Malformed(peer) => {
-                count(&self.counters.malformed);
-                if let Some(reply) = (self.hooks.malformed)() {
-                    self.reply(&peer, reply.into());
-                }
-            }
         }
     }
 

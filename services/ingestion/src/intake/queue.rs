@@ -58,6 +58,8 @@ impl IntakeQueue {
             if self.has_room(&state, entry.checked.bytes()) {
                 state.bytes += entry.checked.bytes();
                 state.entries.push_back(entry);
+                // Whoever wakes up finds the lock free.
+                drop(state);
                 self.filled.notify_one();
                 return Ok(());
             }
@@ -89,6 +91,7 @@ impl IntakeQueue {
             }
         }
         state.bytes -= bytes;
+        drop(state);
         self.drained.notify_all();
         Some(group)
     }

@@ -27,7 +27,11 @@ pub(super) fn single_rows(plan: &Plan, results: &mut Results) -> Result<()> {
         plan.say(format!("B1 round {round}: {UNGROUPED}"));
         let load = Load::full(plan.size(200_000), 1);
         let run = carry(&start_stack(), &Carried::new("run", Kind::Metrics, load).ungrouped())?;
-        results.add(&At { bench: "B1", case: "", system: UNGROUPED, round }, "rows/s", run.rows_per_second())?;
+        results.add(
+            &At { bench: "B1", case: "", system: UNGROUPED, round },
+            "rows/s",
+            run.rows_per_second(),
+        )?;
     }
     Ok(())
 }

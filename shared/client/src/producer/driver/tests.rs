@@ -5,7 +5,7 @@ use crate::producer::gate::{Gate, Pass};
 use crate::producer::window::Window;
 use crate::producer::{Numbering, ProducerCounts, ProducerSettings};
 use crossbeam_channel::bounded;
-use gapless_model::{Batch, Epoch, Flags, Position, Rows, Seq, UnixNanos, Warning, Severity};
+use gapless_model::{Batch, Epoch, Flags, Position, Rows, Seq, Severity, UnixNanos, Warning};
 use gapless_transport::{
     Context, Hooks, Requester, RequesterSettings, RouterServer, RouterSettings, wake_pair,
 };
