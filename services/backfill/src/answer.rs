@@ -6,7 +6,7 @@ use crate::served::{Body, Served};
 use crate::shelf::Shelf;
 use gapless_model::{Rows, Seq, StreamKey, StreamStatus, UnixMillis};
 use gapless_wire::{
-    BackfillCandlesRequest, BackfillCandlesResponse, BackfillRequest, BackfillResponse, DecodeError,
+    BackfillCandlesRequest, BackfillCandlesResponse, BackfillRequest, BackfillResponse, DecodeError, Encoder,
     ErrorCode, ErrorResponse, Health, ListStreamsResponse, Message, SubscribeCandlesAck, encode_message,
     peek_correlation_id,
 };
@@ -124,9 +124,10 @@ fn candles(request: &BackfillCandlesRequest, served: &Served) -> Result<Message,
 
 /// Version 2: the batches as they were published.
 fn rows(request: &BackfillRequest, served: &Served) -> Result<Message, DecodeError> {
+    let mut encoder = Encoder::new();
     let bytes = served.parts.iter().map(|part| match &part.body {
         Body::Bytes(bytes) => bytes.to_vec(),
-        Body::Rows(batch) => encode_message(&Message::Batch(batch.clone()), ""),
+        Body::Rows(batch) => encoder.batch(batch).to_vec(),
     });
     let mark = &served.status.watermark;
     Ok(Message::BackfillResponse(BackfillResponse {

@@ -110,11 +110,16 @@ impl Hot {
             return;
         }
         let range = batch.range();
-        let topic = batch.key.topic();
-        match self.streams.get(&topic) {
+        let topic: &str = batch.key.shared_topic();
+        match self.streams.get(topic) {
             Some(stream) if range.start() < stream.tail.rows.end() => return,
-            Some(stream) if range.start() > stream.tail.rows.end() => self.forget(&topic),
+            Some(stream) if range.start() > stream.tail.rows.end() => self.forget(topic),
             Some(_) | None => {}
+        }
+        if !self.streams.contains_key(topic) {
+            self.next_number += 1;
+            self.topics.insert(self.next_number, topic.to_owned());
+            self.streams.insert(topic.to_owned(), Stream::new(self.next_number, batch));
         }
         let hot = HotBatch {
             range,
@@ -127,16 +132,10 @@ impl Hot {
         self.bytes += cost;
         self.rows += range.len();
         self.batches += 1;
-        let (topics, next_number) = (&mut self.topics, &mut self.next_number);
-        let stream = self.streams.entry(topic).or_insert_with_key(|topic| {
-            *next_number += 1;
-            topics.insert(*next_number, topic.clone());
-            Stream::new(*next_number, batch)
-        });
+        let Some(stream) = self.streams.get_mut(topic) else { return };
         self.arrivals.push_back((stream.number, position));
         stream.push(hot, cost, batch);
-        let topic = batch.key.topic();
-        self.trim_stream(&topic);
+        self.trim_stream(topic);
         self.trim_total();
         self.sweep();
     }
@@ -156,7 +155,7 @@ impl Hot {
 
     /// What is known of `key`; `None` when nothing of it is in memory.
     pub(crate) fn tail(&self, key: &StreamKey) -> Option<&Tail> {
-        self.streams.get(&key.topic()).map(|stream| &stream.tail)
+        self.streams.get(&**key.shared_topic()).map(|stream| &stream.tail)
     }
 
     /// The streams in memory whose topic begins with `prefix` and comes after `after`, in order.
@@ -172,7 +171,7 @@ impl Hot {
     /// The batches that hold rows of `range`, from its beginning on: until `max_bytes` are reached (but at
     /// least one). Empty when its first row is not in memory.
     pub(crate) fn read(&self, key: &StreamKey, range: SeqRange, max_bytes: usize) -> Vec<HotBatch> {
-        let Some(stream) = self.streams.get(&key.topic()) else { return Vec::new() };
+        let Some(stream) = self.streams.get(&**key.shared_topic()) else { return Vec::new() };
         if !stream.tail.rows.contains(range.start()) {
             return Vec::new();
         }
@@ -191,7 +190,7 @@ impl Hot {
 
     /// The first batch of `key`, at or after `from`, that has a row not older than `ts`.
     pub(crate) fn first_since(&self, key: &StreamKey, from: Seq, ts: UnixNanos) -> Option<HotBatch> {
-        let stream = self.streams.get(&key.topic())?;
+        let stream = self.streams.get(&**key.shared_topic())?;
         stream.batches.iter().find(|batch| batch.range.end() > from && batch.times.1 >= ts).cloned()
     }
 

@@ -1,11 +1,14 @@
 //! `gapless-backfill`: the backfill service as a process.
 
 use gapless_backfill::{Args, Config, run};
-use gapless_service_kit::{Service, main_with};
+use gapless_service_kit::{Allocator, Service, main_with};
 use std::process::ExitCode;
 
 const SERVICE: Service =
     Service { name: "backfill", version: env!("CARGO_PKG_VERSION"), admin: "127.0.0.1:9083" };
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     main_with::<Args, Config>(&SERVICE, |config, kit| {

@@ -1,8 +1,11 @@
 //! The ingestion service as a process.
 
 use gapless_ingestion::{Args, Config, SERVICE, run};
-use gapless_service_kit::{Service, main_with};
+use gapless_service_kit::{Allocator, Service, main_with};
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     let service = Service { name: SERVICE, version: env!("CARGO_PKG_VERSION"), admin: "127.0.0.1:9081" };

@@ -237,8 +237,8 @@ impl Engine {
         if record.producer_id == PRODUCER_ID {
             return self.outbox.seen(&batch.key, record.producer_sequence);
         }
-        let topic = batch.key.topic();
-        if self.deriver.forming().contains_key(topic.as_str()) && !self.warned_foreign {
+        let topic: &str = batch.key.shared_topic();
+        if self.deriver.forming().contains_key(topic) && !self.warned_foreign {
             self.warned_foreign = true;
             tracing::warn!(
                 stream = topic,

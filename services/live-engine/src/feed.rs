@@ -5,17 +5,19 @@ use crate::meters::Meters;
 use crate::state::{State, StreamIndex};
 use gapless_model::{MonoTime, StreamKey, UnixMillis, Watermark};
 use gapless_protocol::{HeartbeatSchedule, HeartbeatSettings, HeartbeatSlot};
-use gapless_transport::Publisher;
+use gapless_transport::{Publisher, Subscription};
 use gapless_wire::{Encoder, MAX_WATERMARKS_PER_MESSAGE, Message, WatermarkBatch, topic};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often `watermarks` tells of the streams that changed.
 const CHANGED_EVERY: Duration = Duration::from_millis(250);
 /// How often `watermarks` tells of all streams: one in this many times.
 const ALL_EVERY: u32 = 4;
-/// Changes of subscriptions read at a time: a hostile subscriber must not hold up the feed.
-const SUBSCRIPTIONS_PER_TICK: usize = 1000;
+/// How often it is looked for changes of subscriptions, and how many are read at a time: a hostile subscriber must not
+/// hold up the feed.
+const SUBSCRIPTIONS_EVERY: Duration = Duration::from_millis(50);
+const SUBSCRIPTIONS_AT_ONCE: usize = 1000;
 
 /// Publishes; nothing here waits for a subscriber.
 pub(crate) struct Feed {
@@ -26,6 +28,8 @@ pub(crate) struct Feed {
     streams: HashMap<HeartbeatSlot, StreamIndex>,
     changed: Vec<StreamIndex>,
     next_changed: MonoTime,
+    next_subscriptions: MonoTime,
+    wanted: Wanted,
     ticks: u32,
     meters: Meters,
 }
@@ -40,6 +44,8 @@ impl Feed {
             streams: HashMap::new(),
             changed: Vec::new(),
             next_changed: MonoTime(0),
+            next_subscriptions: MonoTime(0),
+            wanted: Wanted::default(),
             ticks: 0,
             meters,
         }
@@ -92,8 +98,13 @@ impl Feed {
 
     /// Sends what is owed by now.
     pub(crate) fn handle_timeout(&mut self, state: &State, now: MonoTime) -> Result<(), Error> {
+        if now >= self.next_subscriptions {
+            self.next_subscriptions = now.after(SUBSCRIPTIONS_EVERY);
+            self.read_subscriptions()?;
+        }
         while let Some(slot) = self.heartbeats.poll_output(now) {
-            if let Some(stream) = self.streams.get(&slot).and_then(|stream| state.get(*stream)) {
+            let stream = self.streams.get(&slot).and_then(|stream| state.get(*stream));
+            if let Some(stream) = stream.filter(|stream| self.wanted.is_wanted(&stream.topic)) {
                 let batch = stream.watermark_batch(state.epoch(), unix_micros());
                 let bytes = self.encoder.batch(&batch);
                 self.meters.published("watermark", bytes.len());
@@ -113,13 +124,16 @@ impl Feed {
         heartbeat.map_or(self.next_changed, |due| due.min(self.next_changed))
     }
 
-    fn tick(&mut self, state: &State) -> Result<(), Error> {
-        // An XPUB keeps what nobody reads.
-        for _ in 0..SUBSCRIPTIONS_PER_TICK {
-            if self.publisher.next_subscription()?.is_none() {
-                break;
-            }
+    /// Also because an XPUB keeps what nobody reads.
+    fn read_subscriptions(&mut self) -> Result<(), Error> {
+        for _ in 0..SUBSCRIPTIONS_AT_ONCE {
+            let Some(subscription) = self.publisher.next_subscription()? else { break };
+            self.wanted.note(subscription);
         }
+        Ok(())
+    }
+
+    fn tick(&mut self, state: &State) -> Result<(), Error> {
         let mut changed = std::mem::take(&mut self.changed);
         let all = self.ticks.is_multiple_of(ALL_EVERY);
         self.ticks = self.ticks.wrapping_add(1);
@@ -148,7 +162,52 @@ impl Feed {
     }
 }
 
+/// What somebody subscribes to. ZeroMQ would drop the rest too, but only once it is encoded: with ten thousand quiet
+/// streams that is most of what an idle engine does.
+#[derive(Debug, Default)]
+struct Wanted {
+    prefixes: BTreeSet<Vec<u8>>,
+}
+
+impl Wanted {
+    fn note(&mut self, Subscription { prefix, wanted }: Subscription) {
+        if wanted {
+            self.prefixes.insert(prefix);
+        } else {
+            self.prefixes.remove(&prefix);
+        }
+    }
+
+    fn is_wanted(&self, topic: &str) -> bool {
+        let topic = topic.as_bytes();
+        !self.prefixes.is_empty()
+            && (0..=topic.len())
+                .filter_map(|length| topic.get(..length))
+                .any(|prefix| self.prefixes.contains(prefix))
+    }
+}
+
 fn unix_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_wanted_while_somebody_subscribes_to_its_beginning() {
+        let mut wanted = Wanted::default();
+        let mut note = |prefix: &str, is_wanted| {
+            wanted.note(Subscription { prefix: prefix.into(), wanted: is_wanted });
+            ["candles.a.b.1m", "metrics.a.b.1m"].map(|topic| wanted.is_wanted(topic))
+        };
+        assert_eq!(note("watermarks", true), [false, false]);
+        assert_eq!(note("candles.a.b.1m", true), [true, false]);
+        assert_eq!(note("candles.a.b.1m.", true), [true, false]);
+        assert_eq!(note("candles.a.b.1m", false), [false, false]);
+        assert_eq!(note("metrics.", true), [false, true]);
+        assert_eq!(note("", true), [true, true]);
+    }
 }

@@ -172,7 +172,7 @@ impl State {
             return None;
         }
         let stream = StreamIndex(u32::try_from(self.streams.len()).ok()?);
-        let topic: Arc<str> = key.topic().into();
+        let topic = Arc::clone(key.shared_topic());
         self.by_key.insert(key.clone(), stream);
         self.by_topic.insert(topic.clone(), stream);
         self.streams.push(Arc::new(StreamState {

@@ -5,6 +5,7 @@ mod gate;
 mod lane;
 mod receipt;
 mod settings;
+mod ticket;
 mod window;
 
 pub use receipt::{Receipt, Refused};
@@ -12,11 +13,12 @@ pub use settings::{
     DEFAULT_BACKOFF_MAX, DEFAULT_BACKOFF_MIN, DEFAULT_GROUP_AFTER, DEFAULT_IN_FLIGHT_PER_STREAM,
     DEFAULT_MAX_BATCHES, DEFAULT_MAX_BYTES, DEFAULT_REPLY_TIMEOUT, Numbering, OnForgotten, ProducerSettings,
 };
+pub use ticket::Ticket;
 pub use window::ProducerCounts;
 
 use crate::Error;
 use crate::ask::Asker;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use driver::{Driver, Submission};
 use gapless_model::{Batch, StreamKey};
 use gapless_transport::{Context, Requester, RequesterSettings, TransportError, Waker, wake_pair};
@@ -25,6 +27,7 @@ use gate::{Gate, Pass};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use ticket::promised;
 use window::Window;
 
 /// What a batch takes beside its rows: its stream, its place in queues, and who waits for it.
@@ -80,6 +83,7 @@ impl Producer {
             counts: counts.clone(),
             started: Instant::now(),
             unsent: None,
+            left: gate::Left::default(),
         };
         let thread =
             std::thread::Builder::new().name("gapless-producer".into()).spawn(move || driver.run()).map_err(
@@ -116,12 +120,12 @@ impl Producer {
         batch.rows.validate().map_err(|error| Error::Usage(format!("{}: {error}", batch.key)))?;
         let bytes = BATCH_BYTES + batch.rows.approx_bytes();
         self.admit(self.gate.enter(bytes, timeout), timeout)?;
-        let (waiting, settled) = bounded(1);
-        let submission = Submission { batch, numbering, bytes, waiting };
+        let (promise, ticket) = promised();
+        let submission = Submission { batch, numbering, bytes, promise };
         let submissions = self.submissions.as_ref().ok_or(Error::Closed)?;
         submissions.send(submission).map_err(|_| Error::Closed)?;
         self.waker.wake();
-        Ok(Ticket { settled })
+        Ok(ticket)
     }
 
     /// Waits until everything that was sent is in the journal, at most `timeout`.
@@ -178,36 +182,6 @@ impl Drop for Producer {
             // A panic there was reported by the thread itself.
             let _ = thread.join();
         }
-    }
-}
-
-/// One batch's way into the journal.
-#[derive(Debug)]
-pub struct Ticket {
-    settled: Receiver<Result<Receipt, Refused>>,
-}
-
-impl Ticket {
-    /// Waits until the batch is in the journal, at most `timeout`.
-    ///
-    /// # Errors
-    /// [`Error::TimedOut`] while it is not: wait again. [`Error::Batch`] when it never will be.
-    pub fn wait(&self, timeout: Duration) -> Result<Receipt, Error> {
-        match self.settled.recv_timeout(timeout) {
-            Ok(result) => Ok(result?),
-            Err(RecvTimeoutError::Timeout) => {
-                Err(Error::TimedOut { pending: 1, waited: timeout, trouble: String::new() })
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(Error::Closed),
-        }
-    }
-
-    /// The outcome if it is known by now; it is told once.
-    ///
-    /// # Errors
-    /// [`Error::Batch`] when the batch was refused.
-    pub fn poll(&self) -> Result<Option<Receipt>, Error> {
-        self.settled.try_recv().ok().transpose().map_err(Error::from)
     }
 }
 

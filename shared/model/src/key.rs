@@ -1,8 +1,10 @@
 //! What a stream is called: its kind and its three names, and the topic made of them.
 
 use crate::Interval;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The longest `source_id`, `symbol` or `interval`, in bytes: four parts fit a file name and a log line.
 pub const MAX_PART_BYTES: usize = 64;
@@ -54,13 +56,16 @@ pub enum KeyError {
     Topic(String),
 }
 
-/// Names one stream: `(kind, source_id, symbol, interval)`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Names one stream: `(kind, source_id, symbol, interval)`, which is also how streams are ordered.
+///
+/// A clone is cheap: the text is shared.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StreamKey {
     kind: Kind,
-    source_id: Box<str>,
-    symbol: Box<str>,
-    interval: Box<str>,
+    topic: Arc<str>,
+    /// Where `source_id` and `symbol` end in `topic`.
+    source_end: u32,
+    symbol_end: u32,
 }
 
 impl StreamKey {
@@ -73,7 +78,31 @@ impl StreamKey {
         check_part("source_id", source_id)?;
         check_part("symbol", symbol)?;
         interval.parse::<Interval>()?;
-        Ok(StreamKey { kind, source_id: source_id.into(), symbol: symbol.into(), interval: interval.into() })
+        Ok(StreamKey::of_checked(kind, source_id, symbol, interval))
+    }
+
+    fn of_checked(kind: Kind, source_id: &str, symbol: &str, interval: &str) -> StreamKey {
+        let name = kind.name();
+        let mut topic =
+            String::with_capacity(name.len() + source_id.len() + symbol.len() + interval.len() + 3);
+        topic.push_str(name);
+        topic.push('.');
+        topic.push_str(source_id);
+        let source_end = topic.len() as u32;
+        topic.push('.');
+        topic.push_str(symbol);
+        let symbol_end = topic.len() as u32;
+        topic.push('.');
+        topic.push_str(interval);
+        StreamKey { kind, topic: topic.into(), source_end, symbol_end }
+    }
+
+    fn part(&self, from: usize, to: usize) -> &str {
+        self.topic.get(from..to).unwrap_or_default()
+    }
+
+    fn parts(&self) -> (Kind, &str, &str, &str) {
+        (self.kind, self.source_id(), self.symbol(), self.interval())
     }
 
     /// What its rows are.
@@ -82,31 +111,54 @@ impl StreamKey {
     }
     /// Who measured it.
     pub fn source_id(&self) -> &str {
-        &self.source_id
+        self.part(self.kind.name().len() + 1, self.source_end as usize)
     }
     /// What was measured.
     pub fn symbol(&self) -> &str {
-        &self.symbol
+        self.part(self.source_end as usize + 1, self.symbol_end as usize)
     }
     /// The nominal time between two rows, as written by the source (`60s` and `1m` are two streams).
     pub fn interval(&self) -> &str {
-        &self.interval
+        self.part(self.symbol_end as usize + 1, self.topic.len())
     }
 
     /// `kind.source_id.symbol.interval`, the name on the live socket.
     pub fn topic(&self) -> String {
-        self.to_string()
+        self.topic.to_string()
+    }
+
+    /// The same without a copy.
+    pub fn shared_topic(&self) -> &Arc<str> {
+        &self.topic
     }
 
     /// The same stream at another interval, as derived streams are named.
     pub fn with_interval(&self, interval: Interval) -> StreamKey {
-        StreamKey { interval: interval.to_string().into(), ..self.clone() }
+        StreamKey::of_checked(self.kind, self.source_id(), self.symbol(), &interval.to_string())
     }
 }
 
 impl fmt::Display for StreamKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.kind.name(), self.source_id, self.symbol, self.interval)
+        f.write_str(&self.topic)
+    }
+}
+
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamKey({})", self.topic)
+    }
+}
+
+impl Ord for StreamKey {
+    fn cmp(&self, other: &StreamKey) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for StreamKey {
+    fn partial_cmp(&self, other: &StreamKey) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{Kind, UnixMillis, UnixNanos};
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The most rows in one batch: version 1's cap on a response, so any batch fits any message.
 pub const MAX_ROWS_PER_BATCH: usize = 10_000;
@@ -275,6 +276,7 @@ impl MetricRows {
                 self.ts.len()
             )));
         }
+        let mut hashes = [0; MAX_COLUMNS];
         for (index, name) in self.columns.iter().enumerate() {
             if name.is_empty() || name.len() > crate::MAX_PART_BYTES || name.chars().any(char::is_control) {
                 let name: String = name.chars().take(80).collect();
@@ -282,7 +284,9 @@ impl MetricRows {
                     "column {index} has the name {name:?}: 1 to 64 printable characters"
                 )));
             }
-            if self.columns[..index].contains(name) {
+            hashes[index] = xxh3_64(name.as_bytes());
+            // A name is looked for only where its hash was seen: each batch is checked, of one row or of many.
+            if hashes[..index].contains(&hashes[index]) && self.columns[..index].contains(name) {
                 return Err(RowError::Batch(format!("column {name:?} is named twice")));
             }
         }

@@ -43,7 +43,6 @@
 
 mod action;
 mod admin;
-mod allocator;
 mod args;
 pub mod config;
 pub mod health;
@@ -66,6 +65,9 @@ pub use config::{
 pub use http_thread::HttpThread;
 pub use logs::{LogError, LogFormat, init_logs};
 pub use main_with::{Kit, Service, main_with};
+/// Where a service's memory comes from; a `main` says so. A row crosses several threads, and one gives back what another
+/// took: what the system's allocator is slow at.
+pub use mimalloc::MiMalloc as Allocator;
 pub use priority::give_way;
 pub use ready_file::{ReadyFile, write_ready_file};
 pub use shutdown::{GRACE, Guard, Shutdown};

@@ -13,8 +13,30 @@ use gapless_model::{Batch, Kind, StreamKey};
 
 /// The bytes of `message`; version and type are chosen by it.
 pub fn encode_message(message: &Message, correlation_id: &str) -> Vec<u8> {
-    Encoder::new().message(message, correlation_id).to_vec()
+    Encoder::with_room(room_for(message)).message(message, correlation_id).to_vec()
 }
+
+/// About what a message takes: a builder that grows copies all that it has each time.
+fn room_for(message: &Message) -> usize {
+    let all = |parts: &[Vec<u8>]| parts.iter().map(|part| part.len() + BESIDE_BYTES).sum::<usize>();
+    let bytes = match message {
+        Message::Batch(batch) => room_for_rows(batch),
+        Message::IngestBatch(batch) => batch.batch.len(),
+        Message::BackfillCandlesResponse(response) => response.candles.len() * 72,
+        Message::BackfillResponse(response) => all(&response.batches),
+        Message::JournalReadResponse(response) => all(&response.records),
+        _ => 0,
+    };
+    INITIAL_BYTES + bytes
+}
+
+/// A candle is a table of its own: a fourth more than its numbers.
+fn room_for_rows(batch: &Batch) -> usize {
+    batch.rows.approx_bytes() / 2 * 3
+}
+
+/// What a nested message takes beside its bytes.
+const BESIDE_BYTES: usize = 32;
 
 /// The bytes of `envelope`, with the version that it says.
 pub fn encode(envelope: &Envelope) -> Vec<u8> {
@@ -24,6 +46,9 @@ pub fn encode(envelope: &Envelope) -> Vec<u8> {
 
 /// What a new builder has room for: a small message; it grows by doubling.
 const INITIAL_BYTES: usize = 1024;
+
+/// A message beyond this size is not worth to grow for step by step.
+const GROWN_AT_ONCE_BYTES: usize = 16 << 10;
 
 /// A builder beyond this size is not kept for the next message: one large batch shall not hold its
 /// memory for ever.
@@ -35,6 +60,8 @@ const KEPT_BYTES: usize = 2 << 20;
 pub struct Encoder {
     out: Out,
     last_bytes: usize,
+    /// What the builder has grown to, about.
+    room: usize,
 }
 
 impl std::fmt::Debug for Encoder {
@@ -52,8 +79,12 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder with little memory yet.
     pub fn new() -> Encoder {
-        let builder = FlatBufferBuilder::with_capacity(INITIAL_BYTES);
-        Encoder { out: Out { builder, candles: Vec::new() }, last_bytes: 0 }
+        Encoder::with_room(INITIAL_BYTES)
+    }
+
+    fn with_room(bytes: usize) -> Encoder {
+        let builder = FlatBufferBuilder::with_capacity(bytes);
+        Encoder { out: Out { builder, candles: Vec::new() }, last_bytes: 0, room: bytes }
     }
 
     /// Any message; version and type are chosen by it.
@@ -63,7 +94,7 @@ impl Encoder {
 
     /// A batch as it goes on a topic and into a journal record: without a correlation id.
     pub fn batch(&mut self, batch: &Batch) -> &[u8] {
-        self.begin();
+        self.begin(room_for_rows(batch));
         let version = match batch.kind() {
             Kind::Candles => 1,
             Kind::Metrics | Kind::Warnings => 2,
@@ -74,21 +105,23 @@ impl Encoder {
 
     /// A journal record around the bytes of its batch.
     pub fn journal_record(&mut self, record: &JournalRecordView<'_>) -> &[u8] {
-        self.begin();
+        self.begin(record.batch.len());
         let union = self.out.record(record);
         self.finish(2, union, "")
     }
 
     fn envelope(&mut self, version: u32, message: &Message, correlation_id: &str) -> &[u8] {
-        self.begin();
+        self.begin(0);
         let union = self.out.message(message);
         self.finish(version, union, correlation_id)
     }
 
-    /// Makes the builder empty, with its memory unless that has become too much.
-    fn begin(&mut self) {
-        if self.last_bytes > KEPT_BYTES {
-            self.out.builder = FlatBufferBuilder::with_capacity(INITIAL_BYTES);
+    /// Makes the builder empty, with its memory unless that has become too much; with new memory at once when a message
+    /// of about `bytes` is far larger than what it had.
+    fn begin(&mut self, bytes: usize) {
+        if self.last_bytes > KEPT_BYTES || bytes > GROWN_AT_ONCE_BYTES.max(self.room) {
+            self.room = INITIAL_BYTES + bytes;
+            self.out.builder = FlatBufferBuilder::with_capacity(self.room);
         } else {
             self.out.builder.reset();
         }
@@ -108,6 +141,7 @@ impl Encoder {
         builder.finish_minimal(envelope);
         let bytes = builder.finished_data();
         self.last_bytes = bytes.len();
+        self.room = self.room.max(bytes.len());
         bytes
     }
 }

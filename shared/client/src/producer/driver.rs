@@ -1,10 +1,11 @@
 //! The thread that owns the producer's socket: moves bytes between it and the [`Window`], decides nothing.
 
-use super::gate::Gate;
+use super::gate::{Gate, Left};
+use super::ticket::Promise;
 use super::window::{Output, Window};
 use super::{Numbering, Receipt, Refused};
 use crate::{Error, ProducerCounts};
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, TryRecvError};
 use gapless_model::{Batch, MonoTime};
 use gapless_transport::{Requester, Sent, Source, WakeReceiver, wait_any};
 use gapless_wire::{Envelope, ErrorCode, ErrorResponse, Limits, Message, decode, encode_message};
@@ -19,9 +20,6 @@ const BATCHES_PER_TURN: usize = 256;
 /// hundreds of batches in this time, and one that is away costs a hundred looks a second.
 const FULL_RETRY: Duration = Duration::from_millis(10);
 
-/// Who waits for one batch.
-pub(super) type Waiting = Sender<Result<Receipt, Refused>>;
-
 /// A batch on its way to the driver.
 #[derive(Debug)]
 pub(super) struct Submission {
@@ -29,13 +27,13 @@ pub(super) struct Submission {
     pub(super) numbering: Numbering,
     /// What it counts for in the gate.
     pub(super) bytes: usize,
-    pub(super) waiting: Waiting,
+    pub(super) promise: Promise,
 }
 
 /// The state of the driver's thread.
 #[derive(Debug)]
 pub(super) struct Driver {
-    pub(super) window: Window<Waiting>,
+    pub(super) window: Window<Promise>,
     pub(super) requester: Requester,
     pub(super) submissions: Receiver<Submission>,
     pub(super) wake: WakeReceiver,
@@ -44,6 +42,8 @@ pub(super) struct Driver {
     pub(super) started: Instant,
     /// What found the socket's queue full: it goes before everything else, so that nothing overtakes it.
     pub(super) unsent: Option<(Message, String)>,
+    /// What is through, or refused, and not told to the gate yet.
+    pub(super) left: Left,
 }
 
 impl Driver {
@@ -83,9 +83,9 @@ impl Driver {
     fn take_submissions(&mut self) -> bool {
         for _ in 0..BATCHES_PER_TURN {
             match self.submissions.try_recv() {
-                Ok(Submission { batch, numbering, bytes, waiting }) => {
+                Ok(Submission { batch, numbering, bytes, promise }) => {
                     let now = self.now();
-                    self.window.push(batch, numbering, bytes, waiting, now);
+                    self.window.push(batch, numbering, bytes, promise, now);
                 }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
@@ -130,13 +130,16 @@ impl Driver {
     /// Does what the window says, until the socket's queue is full; whether it is. What that queue does not
     /// take waits here: to count it as sent would be to lose it until its reply is overdue.
     fn act(&mut self) -> Result<bool, Error> {
+        let mut is_full = false;
         while let Some((message, correlation)) = self.next_request() {
             if self.requester.send(encode_message(&message, &correlation))? == Sent::Full {
                 self.unsent = Some((message, correlation));
-                return Ok(true);
+                is_full = true;
+                break;
             }
         }
-        Ok(false)
+        self.gate.leave(std::mem::take(&mut self.left));
+        Ok(is_full)
     }
 
     /// The next request to send; settles what comes before it.
@@ -152,16 +155,14 @@ impl Driver {
                 Output::Ask { correlation, request } => {
                     return Some((Message::ProducerStatusRequest(request), correlation));
                 }
-                Output::Settle { ticket, bytes, result } => self.settle(&ticket, bytes, result),
+                Output::Settle { ticket, bytes, result } => self.settle(ticket, bytes, result),
             }
         }
     }
 
-    fn settle(&self, waiting: &Waiting, bytes: usize, result: Result<Receipt, Refused>) {
-        let refused = result.as_ref().err().cloned();
-        // Nobody may be waiting for it, which is fine.
-        let _ = waiting.try_send(result);
-        self.gate.leave(bytes, refused);
+    fn settle(&mut self, promise: Promise, bytes: usize, result: Result<Receipt, Refused>) {
+        self.left.add(bytes, result.as_ref().err());
+        promise.keep(result);
     }
 
     /// Waits until there is something to do; whether that may be replies, and batches.
@@ -190,9 +191,10 @@ impl Driver {
         self.window.fail_all(&error);
         while let Some(output) = self.window.poll_output() {
             if let Output::Settle { ticket, bytes, result } = output {
-                self.settle(&ticket, bytes, result);
+                self.settle(ticket, bytes, result);
             }
         }
+        self.gate.leave(std::mem::take(&mut self.left));
     }
 
     fn now(&self) -> MonoTime {

@@ -22,6 +22,28 @@ struct Held {
     /// Why nothing moves at the moment, for messages.
     trouble: String,
     closed: bool,
+    /// How many threads wait.
+    waiting: usize,
+}
+
+/// Batches that are through, or refused for good.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    batches: usize,
+    bytes: usize,
+    /// The first refusal among them.
+    refused: Option<Refused>,
+}
+
+impl Left {
+    /// One batch of `bytes` is through, or refused for good.
+    pub(super) fn add(&mut self, bytes: usize, refused: Option<&Refused>) {
+        self.batches += 1;
+        self.bytes += bytes;
+        if self.refused.is_none() {
+            self.refused = refused.cloned();
+        }
+    }
 }
 
 /// What a wait came to.
@@ -55,16 +77,22 @@ impl Gate {
         Pass::Open
     }
 
-    /// One batch of `bytes` is through, or refused for good.
-    pub(super) fn leave(&self, bytes: usize, refused: Option<Refused>) {
-        let mut held = self.lock();
-        held.batches = held.batches.saturating_sub(1);
-        held.bytes = held.bytes.saturating_sub(bytes);
-        if held.refused.is_none() {
-            held.refused = refused;
+    /// Makes room for others.
+    pub(super) fn leave(&self, left: Left) {
+        if left.batches == 0 {
+            return;
         }
+        let mut held = self.lock();
+        held.batches = held.batches.saturating_sub(left.batches);
+        held.bytes = held.bytes.saturating_sub(left.bytes);
+        if held.refused.is_none() {
+            held.refused = left.refused;
+        }
+        let is_awaited = held.waiting > 0;
         drop(held);
-        self.changed.notify_all();
+        if is_awaited {
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until nothing is held, at most `timeout`, and hands out the first refusal since the last time.
@@ -101,8 +129,9 @@ impl Gate {
             if left.is_zero() {
                 break;
             }
-            let waited = self.changed.wait_timeout(held, left);
-            held = waited.unwrap_or_else(PoisonError::into_inner).0;
+            held.waiting += 1;
+            held = self.changed.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+            held.waiting -= 1;
         }
         held
     }

@@ -156,7 +156,7 @@ impl StreamDialect {
     }
 
     fn hear_watermark(&mut self, key: &StreamKey, watermark: Watermark, steps: &mut Steps<Self>) {
-        let Some(log) = self.find(key.topic().as_bytes(), steps) else { return };
+        let Some(log) = self.find(key.shared_topic().as_bytes(), steps) else { return };
         let Watermark { epoch, earliest, latest, .. } = watermark;
         let input = Input::Heartbeat { epoch, earliest, next: latest.next() };
         steps.push_back(Step::Input { log, input });

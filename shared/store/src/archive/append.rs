@@ -286,7 +286,7 @@ fn apply(directory: &mut Directory, plan: Plan<'_>) {
     }
     for (_, batch) in plan.batches {
         let generation = directory.generation(batch.kind()).0;
-        if let Some(entry) = directory.streams.get_mut(&batch.key.topic()) {
+        if let Some(entry) = directory.streams.get_mut(&**batch.key.shared_topic()) {
             entry.extend(generation, &batch);
         }
     }

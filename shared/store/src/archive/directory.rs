@@ -245,7 +245,7 @@ impl Entry {
 
 impl Directory {
     pub(super) fn entry(&self, key: &StreamKey) -> Option<&Entry> {
-        self.streams.get(&key.topic())
+        self.streams.get(&**key.shared_topic())
     }
 
     /// The generation that rows of `kind` go to, and the rows that it has.

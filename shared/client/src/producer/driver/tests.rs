@@ -1,7 +1,8 @@
 //! The driver over a real socket whose queue is far too small.
 
 use super::{Driver, Submission};
-use crate::producer::gate::{Gate, Pass};
+use crate::producer::gate::{Gate, Left, Pass};
+use crate::producer::ticket::promised;
 use crate::producer::window::Window;
 use crate::producer::{Numbering, ProducerCounts, ProducerSettings};
 use crossbeam_channel::bounded;
@@ -78,9 +79,9 @@ fn a_full_queue_delays_batches_and_loses_none() {
     let counts = Arc::new(Mutex::new(ProducerCounts::default()));
     for number in 0..BATCHES {
         assert!(matches!(gate.enter(1, Duration::ZERO), Pass::Open));
-        let (waiting, _) = bounded(1);
+        let (promise, _) = promised();
         let batch = batch(number);
-        to_driver.send(Submission { batch, numbering: Numbering::Next, bytes: 1, waiting }).unwrap();
+        to_driver.send(Submission { batch, numbering: Numbering::Next, bytes: 1, promise }).unwrap();
     }
     let driver = Driver {
         window: Window::new(settings, 7),
@@ -91,6 +92,7 @@ fn a_full_queue_delays_batches_and_loses_none() {
         counts: counts.clone(),
         started: Instant::now(),
         unsent: None,
+        left: Left::default(),
     };
     let driver = std::thread::spawn(move || driver.run());
     let drained = gate.drained(PATIENCE / 2);
