@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use gapless_service_kit::Shutdown;
+use gapless_service_kit::{Shutdown, give_way};
 use gapless_store::Sealer;
 use std::thread::JoinHandle;
 
@@ -22,6 +22,7 @@ impl Sealing {
         let (guard, stop) = (shutdown.guard(NAME), shutdown.clone());
         let body = move || {
             let _guard = guard;
+            give_way();
             seal(sealer, &told, &stop);
         };
         let thread = std::thread::Builder::new().name(NAME.into()).spawn(body);

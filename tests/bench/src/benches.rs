@@ -9,6 +9,8 @@ mod replay;
 mod scale;
 mod throughput;
 
+pub use micro::instructions_per_row;
+
 use crate::results::Results;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -4,8 +4,8 @@ use crate::report::{Line, lines, number};
 use crate::results::Results;
 use anyhow::{Context, Result, anyhow};
 use plotters::prelude::{
-    BLACK, ChartBuilder, Color, EmptyElement, IntoDrawingArea, IntoFont, RGBColor, Rectangle, SVGBackend,
-    Text,
+    BLACK, ChartBuilder, Color, EmptyElement, IntoDrawingArea, IntoFont, PathElement, RGBColor, Rectangle,
+    SVGBackend, Text,
 };
 use std::path::Path;
 
@@ -46,12 +46,37 @@ pub fn write_all(folder: &Path, results: &Results) -> Result<Vec<(&'static str, 
     Ok(drawn)
 }
 
+/// How long a bar is: in proportion, or by the figure's logarithm where the largest is so much larger than the smallest
+/// that most bars could not be seen.
+#[derive(Debug, Clone, Copy)]
+enum Scale {
+    Linear,
+    /// A bar of no length is this much.
+    Logarithmic(f64),
+}
+
+impl Scale {
+    fn of(bars: &[Line<'_>]) -> Scale {
+        let all = || bars.iter().map(|bar| bar.spread.median).filter(|median| *median > 0.0);
+        let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max));
+        if most > 100.0 * least { Scale::Logarithmic(least / 2.0) } else { Scale::Linear }
+    }
+
+    fn at(self, value: f64) -> f64 {
+        match self {
+            Scale::Linear => value,
+            Scale::Logarithmic(nothing) => (value / nothing).log10().max(0.0),
+        }
+    }
+}
+
 /// A bar for each line, with its median, and a stroke from the smallest to the largest.
 fn draw(path: &Path, title: &str, bars: &[Line<'_>]) -> Result<(), Box<dyn std::error::Error>> {
     let count = i32::try_from(bars.len())?;
     let area = SVGBackend::new(path, (WIDTH, 60 + BAR * u32::try_from(count)?)).into_drawing_area();
     area.fill(&plotters::style::WHITE)?;
-    let largest = bars.iter().map(|bar| bar.spread.max).fold(0.0, f64::max);
+    let scale = Scale::of(bars);
+    let largest = bars.iter().map(|bar| scale.at(bar.spread.max)).fold(0.0, f64::max);
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 18).into_font())
         .margin(10)
@@ -62,16 +87,15 @@ fn draw(path: &Path, title: &str, bars: &[Line<'_>]) -> Result<(), Box<dyn std::
         let style = ("sans-serif", 14).into_font();
         let label =
             if bar.case.is_empty() { bar.system.to_owned() } else { format!("{}, {}", bar.system, bar.case) };
-        let median = bar.spread.median;
+        let [least, median, most] =
+            [bar.spread.min, bar.spread.median, bar.spread.max].map(|value| scale.at(value));
         chart.draw_series([Rectangle::new([(0.0, top - 2), (median, top - 8)], color.filled())])?;
-        chart.draw_series([Rectangle::new(
-            [(bar.spread.min, top - 5), (bar.spread.max, top - 5)],
-            BLACK.stroke_width(1),
-        )])?;
+        let range = vec![(least, top - 5), (most, top - 5)];
+        chart.draw_series([PathElement::new(range, BLACK.stroke_width(2))])?;
         chart.draw_series([
             EmptyElement::at((-0.44 * largest, top - 3)) + Text::new(label, (0, 0), style.clone()),
-            EmptyElement::at((bar.spread.max.max(median) + 0.01 * largest, top - 3))
-                + Text::new(number(median), (0, 0), style),
+            EmptyElement::at((most.max(median) + 0.01 * largest, top - 3))
+                + Text::new(number(bar.spread.median), (0, 0), style),
         ])?;
     }
     area.present()?;

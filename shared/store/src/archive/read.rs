@@ -3,6 +3,7 @@
 use super::Shared;
 use super::directory::{Directory, Entry, Span, native};
 use super::reading::Reading;
+use super::tables::Place;
 use crate::StoreError;
 use crate::database::Database;
 use crate::decode::Decoder;
@@ -231,9 +232,14 @@ impl ArchiveReader {
         block: SeqRange,
     ) -> Result<Vec<Batch>, StoreError> {
         let doing = "read a page";
+        let order = match span.place {
+            Place::Hot(_) => " ORDER BY seq",
+            // It was written in this order, and DuckDB keeps the order of a table.
+            Place::Sealed(_) => "",
+        };
         let query = format!(
             "SELECT seq, epoch, flags, ts_publish_us, digest, {} FROM {} \
-             WHERE stream = {id} AND seq >= {} AND seq < {} ORDER BY seq",
+             WHERE stream = {id} AND seq >= {} AND seq < {}{order}",
             value_names(key.kind()).join(", "),
             span.place.table(key.kind()),
             block.start(),

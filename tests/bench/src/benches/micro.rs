@@ -12,6 +12,7 @@ use crate::results::{At, Results};
 use crate::role::Role;
 use crate::system::System;
 use anyhow::{Context, Result, ensure};
+use std::path::Path;
 use std::process::Command;
 
 /// How often under callgrind, at first and then.
@@ -30,9 +31,7 @@ pub(super) fn run(plan: &Plan, results: &mut Results) -> Result<()> {
             results.add(&at, "ns/row", (took.done_ns - took.begun_ns) as f64 / (times * rows) as f64)?;
         }
         if can_count && operation.is_counted() {
-            let counted = |times| instructions(Repeat { operation, rows, times });
-            let [few, many] = COUNTED;
-            let each = (counted(many)? - counted(few)?) / ((many - few) * rows) as f64;
+            let each = instructions_per_row(&std::env::current_exe()?, operation, rows)?;
             let at = At { bench: "B9", case: name, system: System::Gapless.name(), round: 1 };
             results.add(&at, "instructions/row", each)?;
         }
@@ -40,11 +39,21 @@ pub(super) fn run(plan: &Plan, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
+/// What an operation on so many rows costs for each of them, as `program`, which is this one, was built.
+///
+/// # Errors
+/// When valgrind cannot be started or counts nothing.
+pub fn instructions_per_row(program: &Path, operation: Operation, rows: u64) -> Result<f64> {
+    let counted = |times| instructions(program, Repeat { operation, rows, times });
+    let [few, many] = COUNTED;
+    Ok((counted(many)? - counted(few)?) / ((many - few) * rows) as f64)
+}
+
 /// All instructions of a process that does it.
-fn instructions(what: Repeat) -> Result<f64> {
+fn instructions(program: &Path, what: Repeat) -> Result<f64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
+        .arg(program)
         .args(["role", &serde_json::to_string(&Role::Micro(what))?])
         .stdin(std::process::Stdio::null())
         .output()
