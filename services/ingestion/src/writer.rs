@@ -28,10 +28,10 @@ const GROUP_BYTES: usize = 4 << 20;
 
 /// Published as one message at most, but for a single larger record: what a subscriber loses at once when
 /// it is too slow.
-const MESSAGE_BYTES: usize = 256 << 10;
+const MESSAGE_BYTES: usize = 64 << 10;
 
-/// Messages that wait for a subscriber before it loses some: a quarter of a gigabyte for one that hangs,
-/// and it heals what it lost by replay.
+/// Messages that wait for a subscriber before it loses some: 64 MiB for one that hangs, and it heals what it lost by
+/// replay.
 pub(crate) const SUBSCRIBER_MESSAGES: u32 = 1000;
 
 /// After a roll that failed, the sequencer is not snapshotted again before this.

@@ -98,6 +98,7 @@ fn quick(endpoint: &str) -> ProducerSettings {
         reply_timeout: Duration::from_millis(50),
         backoff_min: Duration::from_millis(1),
         backoff_max: Duration::from_millis(10),
+        group_after: usize::MAX,
         ..ProducerSettings::new(endpoint, "p")
     }
 }

@@ -17,8 +17,9 @@ use std::time::Duration;
 /// Events that wait for the application. A record is one batch: enough to keep a writer busy through one
 /// commit, small enough to bound memory (a batch of a thousand candles has 56 KB).
 const DEFAULT_QUEUE: usize = 256;
-/// Records queued at the socket: some seconds of single-row batches at full speed.
-const DEFAULT_RECEIVE_LIMIT: u32 = 50_000;
+/// Messages queued at the socket: of one record each when they come one by one, of 64 KiB each when records come faster
+/// than they are published. So a follower that is too slow holds a quarter of a gigabyte, and reads the rest again.
+const DEFAULT_RECEIVE_LIMIT: u32 = 4_000;
 /// Requests in flight. There is one log, which has one of each kind at a time; the rest are the
 /// follower's own.
 pub(crate) const REQUESTS: usize = 4;

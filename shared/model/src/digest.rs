@@ -69,13 +69,12 @@ fn candle(seq: u64, row: &Candle) -> u64 {
 
 /// The hash of the column names goes into every row, so renaming a column is a difference.
 fn metrics(start: Seq, rows: &MetricRows) -> Digest {
-    let mut names = Xxh3::new();
+    let mut bytes = Vec::with_capacity(24 + rows.columns.len() * 16);
     for name in rows.columns.iter() {
-        names.update(&(name.len() as u32).to_le_bytes());
-        names.update(name.as_bytes());
+        bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(name.as_bytes());
     }
-    let names = names.digest();
-    let mut bytes = Vec::with_capacity(24 + rows.columns.len() * 8);
+    let names = xxh3_64(&bytes);
     let mut total = 0u64;
     for ((index, ts), seq) in rows.ts.iter().enumerate().zip(start.0..) {
         bytes.clear();

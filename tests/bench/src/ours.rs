@@ -1,6 +1,6 @@
 //! Gapless as its users have it: the client library on both sides, nothing switched off.
 
-use crate::clock::now_ns;
+use crate::clock::{now_ns, sleep_until};
 use crate::load::{Arrivals, Load, Received, Sent};
 use crate::role::{Places, wait_for_the_start};
 use anyhow::{Context, Result, anyhow, bail};
@@ -62,6 +62,8 @@ pub struct Follow {
     pub replay: bool,
     /// How many, each with a subscription of its own to all of it.
     pub clients: u64,
+    /// It takes so many rows a second at most; `None`: as many as come.
+    pub pace: Option<u64>,
 }
 
 /// The topic of stream `number` of a producer.
@@ -163,19 +165,24 @@ pub(crate) fn follow(part: &Follow) -> Result<Vec<Received>> {
     }
     let mut threads = Vec::new();
     for subscription in subscriptions {
-        let rows = part.rows;
-        threads
-            .push(std::thread::Builder::new().stack_size(256 << 10).spawn(move || take(subscription, rows))?);
+        let (rows, pace) = (part.rows, part.pace);
+        let taking = move || take(subscription, rows, pace);
+        threads.push(std::thread::Builder::new().stack_size(256 << 10).spawn(taking)?);
     }
     threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a client panicked"))?).collect()
 }
 
 /// Takes so many rows.
-fn take(mut subscription: Subscription, rows: u64) -> Result<Received> {
-    let mut arrivals = Arrivals::new();
+fn take(mut subscription: Subscription, rows: u64, pace: Option<u64>) -> Result<Received> {
+    let (mut arrivals, begun) = (Arrivals::new(), now_ns());
     while arrivals.rows() < rows {
         match subscription.next_timeout(PATIENCE)?.context("no row for long")? {
-            Event::Rows(batch) => arrivals.came(batch.rows.len() as u64, due_of(&batch.rows)),
+            Event::Rows(batch) => {
+                arrivals.came(batch.rows.len() as u64, due_of(&batch.rows));
+                if let Some(pace) = pace {
+                    sleep_until(begun + arrivals.rows() * 1_000_000_000 / pace);
+                }
+            }
             Event::GapHealed { gap, .. } => arrivals.healed(gap.range.len()),
             Event::Truncated { range, reason, .. } => bail!("rows {range} are gone: {reason:?}"),
             Event::Reset { .. } | Event::Rewind { .. } => bail!("the history changed"),

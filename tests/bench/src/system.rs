@@ -145,6 +145,7 @@ pub fn carry(stack: &Stack, what: &Carried) -> Result<Run> {
         rows: what.load.total(),
         replay: false,
         clients: 1,
+        pace: None,
     };
     run(Role::Produce(produce(&places, what)), Role::Follow(follow))
 }

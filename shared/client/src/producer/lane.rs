@@ -15,8 +15,9 @@ use std::collections::VecDeque;
 /// What is put together becomes one message and one record of the journal: rows for which the cost of a message
 /// hardly counts any more.
 const MAX_GROUP_ROWS: usize = 1000;
-/// The same in bytes of memory: what is lost at once when a subscriber is too slow, and read again.
-const MAX_GROUP_BYTES: usize = 64 << 10;
+/// The same in bytes of memory. Queues of subscribers count messages, so this is also what each place in them may take,
+/// and what is lost at once when one is full.
+const MAX_GROUP_BYTES: usize = 16 << 10;
 
 /// One batch on its way.
 #[derive(Debug)]
@@ -132,11 +133,18 @@ impl<T> Lane<T> {
         }
     }
 
-    /// Adds a batch at the end, or its rows to the last one when that waits too.
-    pub(super) fn push(&mut self, numbering: Numbering, flags: Flags, rows: Rows, part: Part<T>) {
+    /// Adds a batch at the end; if it `groups`, its rows to the last one when that waits too.
+    pub(super) fn push(
+        &mut self,
+        numbering: Numbering,
+        flags: Flags,
+        rows: Rows,
+        part: Part<T>,
+        groups: bool,
+    ) {
         let content = Content::Rows(flags, rows);
         let mut item = Item { numbering, number: 0, previous: 0, sent: false, content, parts: vec![part] };
-        if let Some(last) = self.queue.back_mut() {
+        if let Some(last) = self.queue.back_mut().filter(|_| groups) {
             item = match last.join(item) {
                 Ok(()) => return,
                 Err(item) => item,

@@ -425,8 +425,9 @@ fn only_rows_of_one_kind_and_with_the_same_marks_are_put_together_and_no_numbere
 fn what_is_put_together_has_a_bound() {
     let now = MonoTime(0);
     let (mut window, _) = busy_window(1, 1, now);
-    for value in 1..=2500 {
+    let fits = (16 << 10) / size_of::<Candle>() as u64;
+    for value in 1..=2 * fits + 1 {
         push_row(&mut window, Numbering::Next, value, value as usize, now);
     }
-    assert_eq!(window.pending(), 4);
+    assert_eq!(window.pending(), 4, "the first row, two full groups and a row");
 }

@@ -112,7 +112,8 @@ impl<T> Window<T> {
             }
         };
         let part = Part { ticket, rows: rows.len() as u64, bytes };
-        self.lanes[at].push(numbering, flags, rows, part);
+        let groups = self.settings.group_after < self.settings.in_flight_per_stream;
+        self.lanes[at].push(numbering, flags, rows, part, groups);
         self.advance(at, now);
     }
 

@@ -3,14 +3,14 @@
 use super::Plan;
 use super::scale::{MANY, SERVICES};
 use crate::child::Part;
-use crate::clock::now_ns;
-use crate::load::{Load, ROW_BYTES};
-use crate::ours::{Follow, Kind, topic};
+use crate::clock::{now_ns, sleep_until};
+use crate::load::{Load, ROW_BYTES, Sent};
+use crate::ours::{Follow, Kind, prefix, topic};
 use crate::process::taken;
 use crate::results::{At, Results};
 use crate::role::{Places, Role};
-use crate::system::{Carried, System, fill, start_stack};
-use anyhow::{Context, Result};
+use crate::system::{Carried, System, fill, producer_of, start_stack};
+use anyhow::{Context, Result, anyhow};
 use gapless_tests::{LATER, Part as Service, Stack, binary, eventually};
 use std::path::Path;
 
@@ -27,6 +27,8 @@ pub(super) fn run(plan: &Plan, results: &mut Results) -> Result<()> {
     streams(results)?;
     plan.say("B8: memory of 1,000 subscriptions".to_owned());
     subscriptions(results)?;
+    plan.say("B8: a subscriber that is too slow".to_owned());
+    too_slow(plan, results)?;
     for (kind, rows, bytes, case) in [
         (Kind::Metrics, 1, ROW_BYTES as u64, "128-byte rows, one a record"),
         (Kind::Metrics, 100, ROW_BYTES as u64, "128-byte rows, 100 a record"),
@@ -89,6 +91,7 @@ fn subscriptions(results: &mut Results) -> Result<()> {
             rows: 1,
             replay: false,
             clients,
+            pace: None,
         }))
     };
     let engine = memory(&stack, Service::LiveEngine)?;
@@ -97,6 +100,48 @@ fn subscriptions(results: &mut Results) -> Result<()> {
     add(results, 1, "a subscription in the client", "KiB", client / CLIENTS as f64 / 1024.0)?;
     let engine = memory(&stack, Service::LiveEngine)? - engine;
     add(results, 1, "a subscription in live-engine", "KiB", engine / CLIENTS as f64 / 1024.0)
+}
+
+/// How much memory everything takes at most while rows come at full speed and a subscriber reads a tenth of them: for
+/// about a minute, and in the second half of it.
+fn too_slow(plan: &Plan, results: &mut Results) -> Result<()> {
+    const PACE: u64 = 30_000;
+    let stack = start_stack();
+    let carried = Carried::new("slow", Kind::Metrics, Load::full(plan.size(20_000_000), 1));
+    let mut follow = Part::start(&Role::Follow(Follow {
+        from: Places::from(&stack.endpoints()),
+        prefix: prefix(Kind::Metrics, "slow"),
+        rows: u64::MAX,
+        replay: false,
+        clients: 1,
+        pace: Some(PACE),
+    }))?;
+    let mut send = producer_of(&stack, &carried)?;
+    let producer = send.pid();
+    follow.begin()?;
+    send.begin()?;
+    let sending = std::thread::spawn(move || send.result::<Sent>());
+    let mut looks: Vec<[f64; 5]> = Vec::new();
+    while !sending.is_finished() {
+        let services = SERVICES.map(|(part, _)| memory(&stack, part));
+        let [ingestion, engine, backfill] = services;
+        // The producer ends between two looks.
+        let producer = taken(producer).map_or(0.0, |taken| taken.memory as f64);
+        looks.push([ingestion?, engine?, backfill?, taken(follow.pid())?.memory as f64, producer]);
+        sleep_until(now_ns() + 200_000_000);
+    }
+    let sent = sending.join().map_err(|_| anyhow!("a thread panicked"))??;
+    let rate = carried.load.total() as f64 / ((sent.done_ns - sent.begun_ns) as f64 / 1e9);
+    add(results, 1, "beside a slow subscriber", "rows/s", rate)?;
+    let names = ["ingestion", "live-engine", "backfill", "the slow client", "the producer"];
+    for (number, name) in names.into_iter().enumerate() {
+        let most = |looks: &[[f64; 5]]| looks.iter().map(|look| look[number]).fold(0.0, f64::max) / MIB;
+        let (first, second) = looks.split_at(looks.len() / 2);
+        let case = format!("beside a slow subscriber, {name}");
+        add(results, 1, &case, "MiB at most, first half", most(first))?;
+        add(results, 1, &case, "MiB at most, second half", most(second))?;
+    }
+    Ok(())
 }
 
 /// Bytes on the disk for each byte of rows.

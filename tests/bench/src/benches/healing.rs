@@ -56,6 +56,7 @@ impl Round<'_> {
             rows: load.total(),
             replay: false,
             clients,
+            pace: None,
         };
         let mut follow = Part::start(&Role::Follow(follow))?;
         let mut send = producer_of(self.stack, &Carried::new(&name, Kind::Metrics, load))?;

@@ -41,7 +41,8 @@ fn whole_streams(plan: &Plan, results: &mut Results) -> Result<()> {
             [("small", Kind::Candles, "48-byte candles"), ("wide", Kind::Metrics, "128-byte rows")]
         {
             let from = Places::from(&stack.endpoints());
-            let follow = Follow { from, prefix: prefix(kind, name), rows, replay: true, clients: 1 };
+            let follow =
+                Follow { from, prefix: prefix(kind, name), rows, replay: true, clients: 1, pace: None };
             let at = At { bench: "B4", case, system: System::Gapless.name(), round };
             results.add(&at, "rows/s", read(Role::Follow(follow))?)?;
         }

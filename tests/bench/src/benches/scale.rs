@@ -51,6 +51,7 @@ fn subscribed(subscribers: u64, round: usize, results: &mut Results) -> Result<(
         rows: load.total(),
         replay: false,
         clients: subscribers,
+        pace: None,
     };
     let mut follow = Part::start(&Role::Follow(follow))?;
     let mut send = producer_of(&stack, &carried)?;
