@@ -9,7 +9,7 @@ BINARIES := gapless gapless-ingestion gapless-live-engine gapless-backfill gaple
 DOCUMENTED := gapless $(addprefix gapless-,model protocol wire journal transport formats store follow service-kit dev-server tests)
 
 # What a benchmark runs.
-MEASURED := gapless-bench gapless-ingestion gapless-live-engine gapless-backfill gapless-snapshot-writer gapless-cli
+MEASURED := gapless-bench gapless-ingestion gapless-live-engine gapless-backfill
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test crash soak bench bench-quick probe lint fmt gen sim wasm fuzz fuzz-all install clean-cache
