@@ -199,14 +199,16 @@ fn metric_rows(
     to: usize,
 ) -> Result<Rows, StoreError> {
     let columns = names.get(from).cloned().unwrap_or_else(|| Arc::from([]));
+    let all = values.values().as_any().downcast_ref::<Float64Array>().ok_or_else(|| damaged("vals"))?;
     let mut flat = Vec::with_capacity((to - from) * columns.len());
     for row in from..to {
-        let list = values.value(row);
-        let numbers = list.as_any().downcast_ref::<Float64Array>().ok_or_else(|| damaged("vals"))?;
-        if numbers.len() != columns.len() {
-            return Err(damaged("vals"));
+        let [begin, end] =
+            [row, row + 1].map(|at| values.value_offsets().get(at).copied().unwrap_or_default());
+        let numbers = usize::try_from(begin).ok().zip(usize::try_from(end).ok());
+        match numbers.and_then(|(begin, end)| all.values().get(begin..end)) {
+            Some(numbers) if numbers.len() == columns.len() => flat.extend_from_slice(numbers),
+            _ => return Err(damaged("vals")),
         }
-        flat.extend_from_slice(numbers.values());
     }
     let ts = ts.get(from..to).unwrap_or_default().iter().map(|ts| UnixNanos(*ts)).collect();
     Ok(Rows::Metrics(MetricRows { columns, ts, values: flat }))

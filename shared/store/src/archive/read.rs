@@ -13,10 +13,11 @@ use gapless_model::{Batch, Digest, Kind, Seq, SeqRange, StreamKey, StreamStatus,
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// Rows that one query brings into memory: a page of candles. Rows of other kinds can be large, so
-/// they come in smaller steps.
+/// Rows that one query brings into memory: a page of candles. Rows of other kinds can be large, so they come in
+/// smaller steps: metrics by how many columns there are at most, warnings always.
 const CANDLES_PER_QUERY: u64 = 10_000;
 const WIDE_ROWS_PER_QUERY: u64 = 1_000;
+const METRICS_BYTES_PER_QUERY: usize = 4 << 20;
 
 /// Spans that one page touches at most, so that a stream with few rows in each of many partitions costs
 /// no more than another: its pages are shorter.
@@ -209,7 +210,8 @@ impl ArchiveReader {
     fn read_span(&self, reading: &mut Reading<'_>, id: u32, span: &Span) -> Result<bool, StoreError> {
         let step = match reading.key.kind() {
             Kind::Candles => CANDLES_PER_QUERY,
-            Kind::Metrics | Kind::Warnings => WIDE_ROWS_PER_QUERY,
+            Kind::Metrics => self.metrics_per_query(),
+            Kind::Warnings => WIDE_ROWS_PER_QUERY,
         };
         loop {
             let rest = reading.rest().intersect(span.range());
@@ -222,6 +224,12 @@ impl ArchiveReader {
             let block = SeqRange::of_len(rest.start(), step).intersect(rest);
             reading.take(block, self.block(reading.key, id, span, block)?)?;
         }
+    }
+
+    fn metrics_per_query(&self) -> u64 {
+        let columns = self.shared.read(|directory| directory.column_sets.iter().map(|set| set.len()).max());
+        let row_bytes = 8 * (columns.unwrap_or_default() + 1);
+        ((METRICS_BYTES_PER_QUERY / row_bytes) as u64).clamp(WIDE_ROWS_PER_QUERY, CANDLES_PER_QUERY)
     }
 
     fn block(
