@@ -70,8 +70,7 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let parts = Parts { archive, hot, sealing: tell, is_ready, meters, shutdown };
     let writer = Writer::start(config, context, parts)?;
     ready(Bound { requests: server.endpoint().to_string() });
-    give_way();
-    let result = writer.run();
+    let result = behind(|| writer.run());
     desk.close();
     drop(server);
     sealing.join();
@@ -81,11 +80,16 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
 /// Opens the archive on a thread that gives way to others, which its worker threads do from then on too: committing
 /// rows takes all processors for some milliseconds, and live rows shall not wait for it.
 fn open_behind(config: &Config) -> Result<Archive, Error> {
-    let opening = || {
+    behind(|| open(config))
+}
+
+/// Does `work` on a thread that gives way to others.
+fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let body = || {
         give_way();
-        open(config)
+        work()
     };
-    std::thread::scope(|scope| scope.spawn(opening).join())
+    std::thread::scope(|scope| scope.spawn(body).join())
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

@@ -30,8 +30,8 @@ const GROUP_BYTES: usize = 4 << 20;
 /// it is too slow.
 const MESSAGE_BYTES: usize = 64 << 10;
 
-/// Messages that wait for a subscriber before it loses some: 64 MiB for one that hangs, and it heals what it lost by
-/// replay.
+/// Messages that wait for a subscriber before it loses some: 64 MiB for one that hangs, more where single records are
+/// larger, and it heals what it lost by replay.
 pub(crate) const SUBSCRIBER_MESSAGES: u32 = 1000;
 
 /// After a roll that failed, the sequencer is not snapshotted again before this.

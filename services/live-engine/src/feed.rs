@@ -121,7 +121,8 @@ impl Feed {
     /// When [`Feed::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> MonoTime {
         let heartbeat = self.heartbeats.poll_timeout().map(|(due, _)| due);
-        heartbeat.map_or(self.next_changed, |due| due.min(self.next_changed))
+        let ours = self.next_changed.min(self.next_subscriptions);
+        heartbeat.map_or(ours, |due| due.min(ours))
     }
 
     /// Also because an XPUB keeps what nobody reads.

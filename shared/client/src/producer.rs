@@ -20,7 +20,7 @@ use crate::Error;
 use crate::ask::Asker;
 use crossbeam_channel::{Sender, bounded};
 use driver::{Driver, Submission};
-use gapless_model::{Batch, StreamKey};
+use gapless_model::{Batch, Rows, StreamKey};
 use gapless_transport::{Context, Requester, RequesterSettings, TransportError, Waker, wake_pair};
 use gapless_wire::{Message, ProducerStatusRequest, ProducerStatusResponse};
 use gate::{Gate, Pass};
@@ -32,6 +32,14 @@ use window::Window;
 
 /// What a batch takes beside its rows: its stream, its place in queues, and who waits for it.
 const BATCH_BYTES: usize = 256;
+
+/// What the names of its columns take, which are sent with each batch.
+fn name_bytes(rows: &Rows) -> usize {
+    match rows {
+        Rows::Metrics(rows) => rows.columns.iter().map(|name| name.len() + 16).sum(),
+        Rows::Candles(_) | Rows::Warnings(_) => 0,
+    }
+}
 
 /// Sends batches to ingestion with a bounded number of them unacknowledged.
 ///
@@ -118,7 +126,10 @@ impl Producer {
             return Err(Error::Usage("a batch number of 0 means \"not numbered\": count from 1".into()));
         }
         batch.rows.validate().map_err(|error| Error::Usage(format!("{}: {error}", batch.key)))?;
-        let bytes = BATCH_BYTES + batch.rows.approx_bytes();
+        if batch.rows.is_empty() {
+            return Err(Error::Usage(format!("no rows for {}: send at least one", batch.key)));
+        }
+        let bytes = BATCH_BYTES + batch.rows.approx_bytes() + name_bytes(&batch.rows);
         self.admit(self.gate.enter(bytes, timeout), timeout)?;
         let (promise, ticket) = promised();
         let submission = Submission { batch, numbering, bytes, promise };

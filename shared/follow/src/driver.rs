@@ -70,15 +70,15 @@ impl<D: Dialect> Driver<D> {
 
     /// Priorities: 1 the end, 2 replies, 3 live messages, 4 timers. Replies
     /// and live messages come before timers, since after a long wait for the application they may hold
-    /// what a timer would miss. Replies are looked at again when live messages made this thread wait for the
-    /// application: an answer that came meanwhile is in time.
+    /// what a timer would miss. When this thread had to wait for the application, both are looked at again: what came
+    /// meanwhile is in time.
     fn turn(&mut self, ready: Ready) -> Result<bool, TransportError> {
         if ready.woken {
             self.wake.clear();
         }
         let mut more_replies = ready.replies && self.read_replies()?;
-        let more_live = ready.live && self.read_live()?;
-        if !more_replies && std::mem::take(&mut self.was_held) {
+        let more_live = (ready.live || self.was_held) && self.read_live()?;
+        if std::mem::take(&mut self.was_held) && !more_replies {
             more_replies = self.read_replies()?;
         }
         let now = self.clock.now();

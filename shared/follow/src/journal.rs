@@ -18,7 +18,8 @@ use std::time::Duration;
 /// commit, small enough to bound memory (a batch of a thousand candles has 56 KB).
 const DEFAULT_QUEUE: usize = 256;
 /// Messages queued at the socket: of one record each when they come one by one, of 64 KiB each when records come faster
-/// than they are published. So a follower that is too slow holds a quarter of a gigabyte, and reads the rest again.
+/// than they are published. So a follower that is too slow holds a quarter of a gigabyte, more where single records are larger, and reads the rest
+/// again.
 const DEFAULT_RECEIVE_LIMIT: u32 = 4_000;
 /// Requests in flight. There is one log, which has one of each kind at a time; the rest are the
 /// follower's own.

@@ -181,6 +181,33 @@ fn ranges_are_half_open_and_never_wrap() {
     assert_eq!(SeqRange::new(Seq(1), Seq(5)).to_string(), "1..4");
 }
 
+#[test]
+fn streams_are_ordered_part_by_part_and_not_as_text() {
+    let [one, other] =
+        ["candles.a.b.1m", "candles.a-x.b.1m"].map(|topic| topic.parse::<StreamKey>().unwrap());
+    assert!(one < other && one.topic() > other.topic());
+    assert_eq!((one.source_id(), one.symbol(), one.interval()), ("a", "b", "1m"));
+}
+
+#[test]
+fn rows_are_put_together_only_when_they_are_of_one_kind_and_have_the_same_columns() {
+    let metrics = |name: &str| {
+        Rows::Metrics(MetricRows {
+            columns: [name.to_owned()].into(),
+            ts: vec![UnixNanos(1)],
+            values: vec![2.0],
+        })
+    };
+    let mut rows = metrics("x");
+    rows.append(metrics("x")).unwrap();
+    assert_eq!(rows.len(), 2);
+    for other in [metrics("y"), Rows::empty(Kind::Candles)] {
+        assert_eq!(rows.append(other.clone()), Err(other));
+    }
+    assert_eq!(rows.len(), 2);
+    rows.validate().unwrap();
+}
+
 /// What the fuzzer found worth keeping, replayed on every run.
 #[test]
 fn the_committed_corpus_of_names_is_read_without_a_panic() {

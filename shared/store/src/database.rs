@@ -11,7 +11,8 @@ use std::sync::Arc;
 /// another connection has committed since (duckdb issue 23704, mended later by leaving the statistics
 /// out of such plans): values outside of the old minimum and maximum then come back cut off. So no plan here
 /// may depend on statistics. Scans still skip row groups by theirs, which costs nothing measurable.
-const SETTINGS: &str = "SET disabled_optimizers = 'statistics_propagation,compressed_materialization'; \
+const SETTINGS: &str = "SET preserve_insertion_order = true; \
+                        SET disabled_optimizers = 'statistics_propagation,compressed_materialization'; \
                         SET lock_configuration = true";
 
 /// Limits of one open file.

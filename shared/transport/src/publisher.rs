@@ -9,6 +9,9 @@ use std::time::Duration;
 /// more is cut off before it fills memory. It also covers the handshake of ZMTP.
 const MAX_SUBSCRIPTION_BYTES: usize = 4096;
 
+/// Messages of subscribers' own that are passed over in one look for a subscription: as many as may wait.
+const MESSAGES_PER_LOOK: usize = 1000;
+
 /// How a [`Publisher`] is set up.
 #[derive(Debug, Clone)]
 pub struct PublisherSettings {
@@ -111,11 +114,18 @@ impl Publisher {
         if self.socket.get_socket_type().during("read")? != zmq::XPUB {
             return Ok(None);
         }
-        match self.socket.recv_bytes(zmq::DONTWAIT) {
-            Ok(bytes) => Ok(subscription(bytes)),
-            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(None),
-            Err(error) => Err(error).during("read subscriptions"),
+        for _ in 0..MESSAGES_PER_LOOK {
+            match self.socket.recv_bytes(zmq::DONTWAIT) {
+                Ok(bytes) => match subscription(bytes) {
+                    // A peer's own message is nothing, and what comes behind it is something.
+                    None => {}
+                    change => return Ok(change),
+                },
+                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
+                Err(error) => return Err(error).during("read subscriptions"),
+            }
         }
+        Ok(None)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     Context, DEFAULT_LINGER, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError, WakeReceiver, Waker,
     wake_pair,
 };
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
@@ -81,7 +81,7 @@ pub struct Request {
 /// What happened at a [`RouterServer`] since it was bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RouterCounts {
-    /// Requests handed to workers.
+    /// Requests handed to workers or to the handler.
     pub requests: u64,
     /// Requests refused because the queue was full.
     pub refused: u64,
@@ -199,7 +199,14 @@ impl RouterServer {
         E: TryInto<Endpoint>,
         TransportError: From<E::Error>,
     {
-        RouterServer::start(context, endpoint.try_into()?, &settings, hooks, Takes::Handler(handler), never())
+        RouterServer::start(
+            context,
+            endpoint.try_into()?,
+            &settings,
+            hooks,
+            Takes::Handler(handler),
+            bounded(0).1,
+        )
     }
 
     fn start(
@@ -330,7 +337,11 @@ impl Shell {
         self.send_replies();
         for _ in 0..REQUESTS_PER_TURN {
             match receive_all(&self.socket)? {
-                Some(frames) => self.take(frames),
+                Some(frames) => {
+                    self.take(frames);
+                    // A handler may take milliseconds, and whoever waits for a reply did nothing to earn that.
+                    self.send_replies();
+                }
                 None => break,
             }
         }

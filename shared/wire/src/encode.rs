@@ -30,7 +30,7 @@ fn room_for(message: &Message) -> usize {
     INITIAL_BYTES + bytes
 }
 
-/// A candle is a table of its own: a fourth more than its numbers.
+/// With room to spare: a candle is a table of its own, which is a fourth more than its numbers.
 fn room_for_rows(batch: &Batch) -> usize {
     batch.rows.approx_bytes() / 2 * 3
 }

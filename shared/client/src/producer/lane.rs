@@ -12,10 +12,8 @@ use gapless_model::{Batch, Flags, MonoTime, Rows, StreamKey};
 use gapless_wire::{Message, encode_message};
 use std::collections::VecDeque;
 
-/// What is put together becomes one message and one record of the journal: rows for which the cost of a message
-/// hardly counts any more.
-const MAX_GROUP_ROWS: usize = 1000;
-/// The same in bytes of memory. Queues of subscribers count messages, so this is also what each place in them may take,
+/// What is put together becomes one message and one record of the journal: bytes of memory for which the cost of a
+/// message hardly counts any more. Queues of subscribers count messages, so this is also what each place in them may take,
 /// and what is lost at once when one is full.
 const MAX_GROUP_BYTES: usize = 16 << 10;
 
@@ -69,24 +67,28 @@ impl<T> Item<T> {
         }
     }
 
+    /// Whether more rows may be put behind its own.
+    pub(super) fn may_grow(&self) -> bool {
+        let has_room =
+            matches!(&self.content, Content::Rows(_, rows) if rows.approx_bytes() < MAX_GROUP_BYTES);
+        has_room && self.numbering == Numbering::Next
+    }
+
     /// Puts rows behind its own, if both allow it; gives them back if not.
-    fn join(&mut self, new: Item<T>) -> Result<(), Item<T>> {
+    fn join(&mut self, new: Item<T>) -> Option<Item<T>> {
         let (Content::Rows(flags, rows), Numbering::Next) = (&mut self.content, self.numbering) else {
-            return Err(new);
+            return Some(new);
         };
         let Item { numbering: Numbering::Next, content: Content::Rows(new_flags, new_rows), .. } = new else {
-            return Err(new);
+            return Some(new);
         };
-        let fits = rows.len() + new_rows.len() <= MAX_GROUP_ROWS
-            && rows.approx_bytes() + new_rows.approx_bytes() <= MAX_GROUP_BYTES;
+        let fits = rows.approx_bytes() + new_rows.approx_bytes() <= MAX_GROUP_BYTES;
         let refused = if fits && *flags == new_flags { rows.append(new_rows).err() } else { Some(new_rows) };
-        match refused {
-            None => {
-                self.parts.extend(new.parts);
-                Ok(())
-            }
-            Some(rows) => Err(Item { content: Content::Rows(new_flags, rows), ..new }),
+        if refused.is_none() {
+            self.parts.extend(new.parts);
+            return None;
         }
+        refused.map(|rows| Item { content: Content::Rows(new_flags, rows), ..new })
     }
 }
 
@@ -145,10 +147,8 @@ impl<T> Lane<T> {
         let content = Content::Rows(flags, rows);
         let mut item = Item { numbering, number: 0, previous: 0, sent: false, content, parts: vec![part] };
         if let Some(last) = self.queue.back_mut().filter(|_| groups) {
-            item = match last.join(item) {
-                Ok(()) => return,
-                Err(item) => item,
-            };
+            let Some(refused) = last.join(item) else { return };
+            item = refused;
         }
         if self.phase == Phase::Open {
             let before = self.queue.back().map_or(self.confirmed, |last| last.number.max(self.confirmed));
@@ -190,6 +190,11 @@ impl<T> Lane<T> {
         self.in_flight = 0;
         self.reply_due = None;
         self.not_before = not_before;
+    }
+
+    /// Whether the oldest batch that was sent in this round has this number.
+    pub(super) fn is_oldest(&self, number: u64) -> bool {
+        self.queue.front().is_some_and(|item| item.number == number)
     }
 
     /// Takes out the batch with this number, if it is still there.

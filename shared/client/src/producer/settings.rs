@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Batches of one stream that may be unacknowledged on the wire: enough to keep ingestion busy with batches
-/// of one row. A resend is harmless whatever its age; ingestion remembers the places of the last 64 batches
+/// Batches of one stream that may be unacknowledged on the wire: enough to keep ingestion busy with batches of one
+/// row that are not put together ([`DEFAULT_GROUP_AFTER`]). A resend is harmless whatever its age; ingestion remembers the places of the last 64 batches
 /// per producer and stream, so the receipt of an older one that was already there has no sequences.
 pub const DEFAULT_IN_FLIGHT_PER_STREAM: usize = 1024;
 /// Batches of one stream that may be unacknowledged before further ones are put together and wait for an

@@ -1,9 +1,12 @@
 //! The window as a state machine against a small ingestion that loses, refuses and forgets.
 
+use super::ticket::promised;
 use super::window::{Output, Window};
-use super::{Numbering, OnForgotten, ProducerSettings, Receipt};
+use super::{Numbering, OnForgotten, ProducerSettings, Receipt, Refused};
+use crate::Error;
 use gapless_model::{
-    Batch, Candle, Epoch, Flags, MonoTime, Position, Rows, Seq, SeqRange, StreamKey, UnixMillis,
+    Batch, Candle, Epoch, Flags, MetricRows, MonoTime, Position, Rows, Seq, SeqRange, StreamKey, UnixMillis,
+    UnixNanos,
 };
 use gapless_wire::{Durability, ErrorCode, ErrorResponse, IngestAck, IngestNack, Limits, decode_batch};
 use std::time::Duration;
@@ -174,12 +177,22 @@ fn sends_every_batch_once_and_in_order_when_nothing_goes_wrong() {
 fn loses_and_doubles_nothing_when_replies_are_lost_and_ingestion_is_busy() {
     for seed in 0..200 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut window = grouping_window(if seed % 2 == 0 { usize::MAX } else { 4 });
+        let groups = seed % 2 == 1;
+        let mut window = grouping_window(if groups { 2 } else { usize::MAX });
         let (mut ingestion, mut now) = (FakeIngestion::default(), MonoTime(0));
-        push(&mut window, 150, now);
-        let settled =
-            run(&mut window, &mut ingestion, &mut now, |_, reply| (random.u8(..10) > 2).then_some(reply));
+        let mut settled = Vec::new();
+        for begin in [0, 50, 100] {
+            // The first rows go out, or wait for an answer that is lost; the others find them under way.
+            push_row(&mut window, Numbering::Next, begin, begin as usize, now);
+            let mut lose = |_, reply| (random.u8(..10) > 2).then_some(reply);
+            settled.extend(run(&mut window, &mut ingestion, &mut now, &mut lose));
+            for value in begin + 1..begin + 50 {
+                push_row(&mut window, Numbering::Next, value, value as usize, now);
+            }
+            settled.extend(run(&mut window, &mut ingestion, &mut now, &mut lose));
+        }
         assert_eq!(settled.len(), 150, "seed {seed}");
+        assert_eq!(ingestion.accepted.len(), if groups { 12 } else { 150 }, "seed {seed}");
         assert!(settled.iter().all(|(_, result)| result.is_ok()), "seed {seed}");
         assert_eq!(ingestion.rows(), (0..150).collect::<Vec<u64>>(), "seed {seed}");
         assert!(in_order(&ingestion));
@@ -430,4 +443,92 @@ fn what_is_put_together_has_a_bound() {
         push_row(&mut window, Numbering::Next, value, value as usize, now);
     }
     assert_eq!(window.pending(), 4, "the first row, two full groups and a row");
+}
+
+#[test]
+fn a_batch_whose_answer_was_lost_is_sent_again_although_later_ones_are_answered() {
+    let mut now = MonoTime(0);
+    let (mut window, _) = busy_window(usize::MAX, 1, now);
+    let mut ingestion = FakeIngestion::default();
+    // The first answer is lost, and a row comes and is answered every second.
+    let lost = gapless_wire::encode_message(&gapless_wire::Message::Batch(batch_of(&key(), &[0])), "");
+    ingestion.take(1, 0, &lost);
+    for value in 1..5 {
+        now = now.after(Duration::from_secs(1));
+        window.handle_timeout(now);
+        push_row(&mut window, Numbering::Next, value, value as usize, now);
+        while let Some(output) = window.poll_output() {
+            let Output::Send { correlation, batch } = output else { continue };
+            match ingestion.take(batch.producer_sequence, batch.previous_producer_sequence, &batch.batch) {
+                Reply::Ack(ack) => window.handle_ack(&correlation, &ack, now),
+                Reply::Nack(nack) => window.handle_nack(&correlation, &nack, now),
+            }
+        }
+    }
+    assert_eq!(window.pending(), 0);
+    assert_eq!(ingestion.rows(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn what_cannot_grow_any_more_does_not_wait_for_an_answer() {
+    let now = MonoTime(0);
+    let (mut window, _) = busy_window(1, 1, now);
+    let large: Vec<u64> = (0..1000).collect();
+    for ticket in 1..=3 {
+        window.push(batch_of(&key(), &large), Numbering::Next, 1, ticket, now);
+    }
+    let mut sent = 0;
+    while let Some(Output::Send { .. }) = window.poll_output() {
+        sent += 1;
+    }
+    push_row(&mut window, Numbering::Next, 1, 4, now);
+    assert!(window.poll_output().is_none(), "the next rows could be put behind this one");
+    assert_eq!(sent, 3);
+}
+
+#[test]
+fn metrics_whose_columns_change_while_they_wait_are_not_put_together() {
+    let mut now = MonoTime(0);
+    let key: StreamKey = "metrics.a.b.1m".parse().unwrap();
+    let row = |name: &str| {
+        let rows =
+            MetricRows { columns: [name.to_owned()].into(), ts: vec![UnixNanos(1)], values: vec![1.0] };
+        Batch::unsequenced(key.clone(), Flags::NONE, Rows::Metrics(rows))
+    };
+    let mut window = grouping_window(1);
+    for (ticket, name) in ["x", "x", "y", "y"].into_iter().enumerate() {
+        window.push(row(name), Numbering::Next, 1, ticket, now);
+    }
+    let Some(Output::Ask { correlation, .. }) = window.poll_output() else { panic!("it asks first") };
+    window.handle_status(&correlation, 0, now);
+    let mut columns = Vec::new();
+    while window.pending() > 0 {
+        let Some(output) = window.poll_output() else { panic!("nothing is due") };
+        let Output::Send { correlation, batch } = output else { continue };
+        let sent = decode_batch(&batch.batch, &Limits::ingest()).unwrap();
+        let Rows::Metrics(rows) = sent.rows else { panic!("these are metrics") };
+        columns.push((rows.columns[0].clone(), rows.ts.len()));
+        let ack = FakeIngestion::default().ack(batch.producer_sequence, false);
+        window.handle_ack(&correlation, &ack, now);
+        now = now.after(Duration::from_millis(1));
+    }
+    assert_eq!(columns, [("x".to_owned(), 2), ("y".to_owned(), 2)]);
+}
+
+#[test]
+fn a_ticket_is_told_while_it_is_waited_for_and_when_nobody_will_tell_it() {
+    let (promise, ticket) = promised();
+    let waiting = std::thread::spawn(move || ticket.wait(Duration::from_secs(60)));
+    let refused = Refused {
+        key: key(),
+        number: 7,
+        error: ErrorResponse { code: ErrorCode(400), message: "no".into(), retry_after_ms: 0 },
+    };
+    promise.keep(Err(refused));
+    assert!(matches!(waiting.join().unwrap(), Err(Error::Batch(refused)) if refused.number == 7));
+
+    let (promise, ticket) = promised();
+    let waiting = std::thread::spawn(move || ticket.wait(Duration::from_secs(60)));
+    drop(promise);
+    assert!(matches!(waiting.join().unwrap(), Err(Error::Closed)));
 }

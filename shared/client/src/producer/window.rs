@@ -146,10 +146,14 @@ impl<T> Window<T> {
     pub(crate) fn handle_ack(&mut self, correlation: &str, ack: &IngestAck, now: MonoTime) {
         let Some((at, _, number)) = self.locate(correlation) else { return };
         let lane = &mut self.lanes[at];
+        let was_oldest = lane.is_oldest(number);
         let Some(item) = lane.take(number) else { return };
         lane.confirmed = lane.confirmed.max(number);
         lane.failures = 0;
-        lane.reply_due = (lane.in_flight > 0).then(|| now.after(self.settings.reply_timeout));
+        // One that came before and is still unanswered has waited as long as it has.
+        if was_oldest || lane.in_flight == 0 {
+            lane.reply_due = (lane.in_flight > 0).then(|| now.after(self.settings.reply_timeout));
+        }
         self.counts.acknowledged += 1;
         self.counts.duplicates += u64::from(ack.duplicate);
         let mut first = ack.first;
@@ -183,6 +187,10 @@ impl<T> Window<T> {
     pub(crate) fn handle_error(&mut self, correlation: &str, error: &ErrorResponse, now: MonoTime) {
         let Some((at, _, number)) = self.locate(correlation) else { return };
         if number == 0 {
+            // Also the answer to an older question, when a newer one was answered before.
+            if !matches!(self.lanes[at].phase, Phase::Unknown { asked: Some(_) }) {
+                return;
+            }
             self.lanes[at].phase = Phase::Unknown { asked: None };
             self.retry_later(at, error.retry_after_ms, now);
             return;
@@ -238,14 +246,15 @@ impl<T> Window<T> {
 
     fn send(&mut self, at: usize, now: MonoTime) {
         let lane = &mut self.lanes[at];
-        let ProducerSettings { in_flight_per_stream, group_after, .. } = self.settings;
+        let limit = self.settings.in_flight_per_stream.max(1);
+        let group_after = self.settings.group_after.max(1);
         let mut sent = 0;
+        let mut last = lane.queue.len().saturating_sub(lane.in_flight + 1);
         for item in lane.queue.iter_mut().skip(lane.in_flight) {
-            let limit = match item.numbering {
-                Numbering::Next => in_flight_per_stream.min(group_after),
-                Numbering::Explicit(_) => in_flight_per_stream,
-            };
-            if lane.in_flight + sent >= limit {
+            // Only the last one can still grow.
+            let may_grow = last == 0 && item.may_grow();
+            last = last.saturating_sub(1);
+            if lane.in_flight + sent >= if may_grow { limit.min(group_after) } else { limit } {
                 break;
             }
             let batch = IngestBatch {

@@ -220,3 +220,22 @@ fn reach(requester: &mut Requester) -> Reach {
         assert!(Instant::now() < end, "nothing is told");
     }
 }
+
+#[test]
+fn a_handler_on_the_sockets_thread_may_answer_more_than_there_is_room_for_elsewhere() {
+    let context = Context::new();
+    let settings = RouterSettings { reply_queue: 1, ..RouterSettings::default() };
+    let handler: crate::Handler = Box::new(|request, replier| {
+        for number in 1..=3 {
+            replier.send(request.peer.clone(), format!("{number}").into_bytes());
+        }
+    });
+    let server = RouterServer::bind_with(&context, ANY, settings, hooks(), handler).unwrap();
+    assert!(server.requests().recv().is_err(), "none come there");
+    let mut requester =
+        Requester::connect(&context, server.endpoint().clone(), RequesterSettings::default()).unwrap();
+    ask(&mut requester, "count");
+    let answers: Vec<String> = (0..3).map(|_| answer(&mut requester)).collect();
+    assert_eq!(answers, ["1", "2", "3"]);
+    assert_eq!(server.counts().replies, 3);
+}

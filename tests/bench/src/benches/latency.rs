@@ -14,7 +14,7 @@ pub(super) fn run(plan: &Plan, results: &mut Results) -> Result<()> {
         for rate in RATES {
             for system in System::present() {
                 plan.say(format!("B3 round {round}: {} at {rate} rows/s", system.name()));
-                let run = system.carry(Load::paced(rate, if plan.quick { 1 } else { 3 }))?;
+                let run = system.carry(Load::paced(rate, if plan.quick { 1 } else { 2 }))?;
                 let case = format!("{rate}/s");
                 let at = At { bench: "B3", case: &case, system: system.name(), round };
                 let latency = run.received.latency;
