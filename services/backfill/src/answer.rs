@@ -1,12 +1,13 @@
 //! Answers as messages of the version in which was asked.
 
+use crate::joining::envelopes;
 use crate::library::{Library, LookError};
 use crate::plan::Question;
-use crate::served::{Body, Served};
+use crate::served::Served;
 use crate::shelf::Shelf;
 use gapless_model::{Rows, Seq, StreamKey, StreamStatus, UnixMillis};
 use gapless_wire::{
-    BackfillCandlesRequest, BackfillCandlesResponse, BackfillRequest, BackfillResponse, DecodeError, Encoder,
+    BackfillCandlesRequest, BackfillCandlesResponse, BackfillRequest, BackfillResponse, DecodeError,
     ErrorCode, ErrorResponse, Health, ListStreamsResponse, Message, SubscribeCandlesAck, encode_message,
     peek_correlation_id,
 };
@@ -122,13 +123,8 @@ fn candles(request: &BackfillCandlesRequest, served: &Served) -> Result<Message,
     }))
 }
 
-/// Version 2: the batches as they were published.
+/// Version 2: the batches as they were published, small ones put together.
 fn rows(request: &BackfillRequest, served: &Served) -> Result<Message, DecodeError> {
-    let mut encoder = Encoder::new();
-    let bytes = served.parts.iter().map(|part| match &part.body {
-        Body::Bytes(bytes) => bytes.to_vec(),
-        Body::Rows(batch) => encoder.batch(batch).to_vec(),
-    });
     let mark = &served.status.watermark;
     Ok(Message::BackfillResponse(BackfillResponse {
         key: request.key.clone(),
@@ -141,7 +137,7 @@ fn rows(request: &BackfillRequest, served: &Served) -> Result<Message, DecodeErr
         epoch: mark.epoch,
         has_more: served.has_more,
         digest: served.digest,
-        batches: bytes.collect(),
+        batches: envelopes(&served.parts)?,
     }))
 }
 

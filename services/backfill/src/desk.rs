@@ -37,13 +37,16 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Told when a request may be taken, and when the desk closes.
     work: Condvar,
-    flights: Mutex<Flights<Question, Waiter>>,
+    flights: Mutex<Flights<Question, Waiter, Look>>,
     replier: Replier,
     meters: Meters,
     /// Whether the journal was read once, so that an unknown stream is one that does not exist.
     is_ready: Arc<AtomicBool>,
     readable: Mutex<Readable>,
 }
+
+/// What came of a look for rows.
+type Look = Result<Option<Served>, LookError<StoreError>>;
 
 struct Queue {
     fair: FairQueue<PeerId, Job>,
@@ -165,10 +168,13 @@ impl Shared {
     fn work(&self, library: &Library<ArchiveReader>) {
         while let Some((peer, job)) = self.next() {
             self.meters.active.increment(1.0);
-            self.answer(library, &peer, job);
+            let next = self.answer(library, &peer, job);
             self.meters.active.decrement(1.0);
             if self.queue().fair.done(&peer) {
                 self.work.notify_one();
+            }
+            if let Some(next) = next {
+                self.look_ahead(library, next);
             }
         }
     }
@@ -198,14 +204,15 @@ impl Shared {
         self.work.notify_all();
     }
 
-    fn answer(&self, library: &Library<ArchiveReader>, peer: &PeerId, job: Job) {
+    /// Answers, or sees to it; what will probably be asked next.
+    fn answer(&self, library: &Library<ArchiveReader>, peer: &PeerId, job: Job) -> Option<Question> {
         let envelope = match decode(&job.body, &Limits::request()) {
             Ok(envelope) => envelope,
             Err(problem) => {
                 self.meters.malformed.increment(1);
                 let message = Message::Error(problem.to_response());
                 self.send(peer.clone(), &message, peek_correlation_id(&job.body), "unreadable", job.since);
-                return;
+                return None;
             }
         };
         let (id, request) = (envelope.correlation_id, envelope.message);
@@ -215,46 +222,78 @@ impl Shared {
             Message::BackfillRequest(request) => Form::Version2(request),
             other => {
                 let message = answer::answer(library, other, self.is_ready(), now());
-                return self.send(peer.clone(), &message, &id, name, job.since);
+                self.send(peer.clone(), &message, &id, name, job.since);
+                return None;
             }
         };
         let waiter = Waiter { peer: peer.clone(), correlation_id: id, form, name, since: job.since };
-        self.rows(library, waiter);
+        self.rows(library, waiter)
     }
 
     fn is_ready(&self) -> bool {
         self.is_ready.load(Ordering::SeqCst)
     }
 
-    /// Looks for rows, or waits for whoever looks for the same ones.
-    fn rows(&self, library: &Library<ArchiveReader>, waiter: Waiter) {
+    /// Looks for rows, or waits for whoever looks for the same ones; what will probably be asked next.
+    fn rows(&self, library: &Library<ArchiveReader>, waiter: Waiter) -> Option<Question> {
         let question = waiter.form.question();
-        let (peer, id) = (waiter.peer.clone(), waiter.correlation_id.clone());
-        let (name, since) = (waiter.name, waiter.since);
-        match lock(&self.flights).board(question.clone(), waiter) {
-            Boarding::Pilot => {}
-            Boarding::Passenger => return self.meters.shared.increment(1),
-            Boarding::Full => {
-                self.meters.refused.increment(1);
-                return self.send(peer, &answer::busy_message(), &id, name, since);
+        let (boarding, waiter) = lock(&self.flights).board(&question, waiter, Instant::now());
+        let (found, waiting) = match (boarding, waiter) {
+            (Boarding::Pilot, _) => {
+                let found = self.look(library, &question);
+                (found, lock(&self.flights).land(&question))
             }
+            (Boarding::Found(found), waiter) => (found, waiter.into_iter().collect()),
+            (Boarding::Passenger, _) => {
+                self.meters.shared.increment(1);
+                return None;
+            }
+            (Boarding::Full, waiter) => {
+                self.meters.refused.increment(1);
+                if let Some(Waiter { peer, correlation_id, name, since, .. }) = waiter {
+                    self.send(peer, &answer::busy_message(), &correlation_id, name, since);
+                }
+                return None;
+            }
+        };
+        self.reply(&question, &found, waiting);
+        let served = found.ok().flatten()?;
+        question.next(served.range, served.status.watermark.latest)
+    }
+
+    /// Looks for what will be asked next, if nobody waits for anything else.
+    fn look_ahead(&self, library: &Library<ArchiveReader>, question: Question) {
+        let is_busy = self.queue().fair.len() > 0;
+        if is_busy || !lock(&self.flights).board_ahead(&question, Instant::now()) {
+            return;
         }
-        let found = library.look(&question, now());
-        let waiting = lock(&self.flights).land(&question);
+        let found = self.look(library, &question);
+        let landed = lock(&self.flights).land_ahead(question.clone(), found, Instant::now());
+        if let Some((waiting, found)) = landed {
+            self.reply(&question, &found, waiting);
+        }
+    }
+
+    fn look(&self, library: &Library<ArchiveReader>, question: &Question) -> Look {
+        let found = library.look(question, now());
         self.note_damage(library);
-        self.note(&question, &found);
+        self.note(question, &found);
+        found
+    }
+
+    fn reply(&self, question: &Question, found: &Look, waiting: Vec<Waiter>) {
         for waiter in waiting {
-            if let Ok(Some(served)) = &found {
+            if let Ok(Some(served)) = found {
                 let from_memory = !served.parts.iter().any(Part::is_archived);
                 self.meters.served(served.range.len(), from_memory);
             }
-            let message = waiter.form.reply(&question.key, &found, self.is_ready());
+            let message = waiter.form.reply(&question.key, found, self.is_ready());
             self.send(waiter.peer, &message, &waiter.correlation_id, waiter.name, waiter.since);
         }
     }
 
     /// What a look says about the archive.
-    fn note(&self, question: &Question, found: &Result<Option<Served>, LookError<StoreError>>) {
+    fn note(&self, question: &Question, found: &Look) {
         match found {
             Ok(served) => {
                 if served.as_ref().is_some_and(|served| served.parts.iter().any(Part::is_archived)) {

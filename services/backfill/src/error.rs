@@ -13,9 +13,6 @@ pub enum Error {
     /// The journal cannot be followed; mostly an address to correct.
     #[error("cannot follow the journal: {0}")]
     Follow(#[from] FollowError),
-    /// The follower's thread ended; its log line says why.
-    #[error("the journal's follower ended: see its log line before this one")]
-    FollowerEnded,
     /// The archive's file cannot be read; it was not touched.
     #[error(
         "the archive {path} cannot be opened: {reason}. What the journal still has can be archived anew: start once with \
@@ -27,7 +24,13 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// The archive cannot be opened, or not be written for long.
+    /// The archive did not take rows for long.
+    #[error("the archive takes no rows: {reason}")]
+    Unwritable {
+        /// What it said last.
+        reason: String,
+    },
+    /// The archive cannot be opened or used.
     #[error("the archive: {0}")]
     Store(#[from] StoreError),
     /// The configuration was not checked before it was used.

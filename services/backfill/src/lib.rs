@@ -32,6 +32,7 @@ mod fair;
 mod flight;
 mod hot;
 mod intake;
+mod joining;
 mod library;
 mod meters;
 mod plan;

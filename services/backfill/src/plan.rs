@@ -10,6 +10,10 @@ pub(crate) const DEFAULT_BYTES: usize = 4 << 20;
 /// largest message, and a peer that does not read holds little memory.
 pub(crate) const MAX_BYTES: usize = 8 << 20;
 
+/// The most rows in one answer of version 2: two of the largest batches' worth of columns cost the archive hardly more
+/// than one row, so that many of them in one answer cost less each.
+const MAX_ROWS: u64 = 40_000;
+
 /// What a client wants to know of a stream's rows. Equal questions have equal answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Question {
@@ -23,7 +27,7 @@ pub struct Question {
     pub start_ts: Option<UnixNanos>,
     /// Rows up to the first one that is newer.
     pub end_ts: Option<UnixNanos>,
-    /// At most this many rows, 1 to 10,000.
+    /// At most this many rows; at least 1.
     pub limit: u64,
     /// At most about this many bytes.
     pub max_bytes: usize,
@@ -37,7 +41,7 @@ impl From<&BackfillRequest> for Question {
             to: (request.to != Seq::NONE).then_some(request.to),
             start_ts: request.start_ts,
             end_ts: request.end_ts,
-            limit: limit(request.limit),
+            limit: limit(request.limit, MAX_ROWS),
             max_bytes: match request.max_bytes as usize {
                 0 => DEFAULT_BYTES,
                 bytes => bytes.min(MAX_BYTES),
@@ -54,14 +58,13 @@ impl From<&BackfillCandlesRequest> for Question {
             to: request.to,
             start_ts: None,
             end_ts: request.end_ts.map(|ts| ts.to_nanos()),
-            limit: limit(request.limit),
+            limit: limit(request.limit, MAX_ROWS_PER_BATCH as u64),
             max_bytes: MAX_BYTES,
         }
     }
 }
 
-fn limit(asked: u32) -> u64 {
-    let most = MAX_ROWS_PER_BATCH as u64;
+fn limit(asked: u32, most: u64) -> u64 {
     if asked == 0 { most } else { u64::from(asked).min(most) }
 }
 
@@ -71,6 +74,19 @@ impl Question {
         let from = self.from.max(first).max(status.watermark.earliest);
         let last = self.to.unwrap_or(status.watermark.latest).min(status.watermark.latest);
         SeqRange::new(from, last.next())
+    }
+
+    /// What a client that reads on will ask once it has `answer`, of a stream with rows up to `latest`; `None` when it has
+    /// no reason to, or when that cannot be told.
+    pub fn next(&self, answer: SeqRange, latest: Seq) -> Option<Question> {
+        let next = SeqRange::of_len(answer.end(), self.limit);
+        let reads_on = self.start_ts.is_none()
+            && self.end_ts.is_none()
+            && answer.start() == self.from
+            && !answer.is_empty()
+            && self.to == Some(SeqRange::of_len(self.from, self.limit).last())
+            && next.last() <= latest;
+        reads_on.then(|| Question { from: next.start(), to: Some(next.last()), ..self.clone() })
     }
 
     /// The part of `wanted` that one answer can hold, with the row that tells whether more follow.

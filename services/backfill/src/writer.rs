@@ -6,14 +6,14 @@ use crate::error::Error;
 use crate::intake::{Input, Intake, Output, Write};
 use crate::library::SharedHot;
 use crate::meters::{Meters, SERVICE};
-use crossbeam_channel::{Receiver, Sender, TryRecvError, never, select};
+use crossbeam_channel::Sender;
 use gapless_follow::{Clock, JournalEvent, JournalFollower, JournalSettings, Progress};
 use gapless_model::{Position, UnixMillis};
 use gapless_protocol::Begin;
 use gapless_service_kit::Shutdown;
 use gapless_service_kit::health::{Condition, condition};
 use gapless_store::{Archive, StoreError};
-use gapless_transport::Context;
+use gapless_transport::{Context, WakeReceiver, wake_pair};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,14 +49,14 @@ pub(crate) struct Writer {
     parts: Parts,
     intake: Intake,
     follower: JournalFollower,
+    /// Ends the follower's wait when the stop is asked for.
+    wake: WakeReceiver,
     clock: Clock,
     retain_at: Instant,
     measure_at: Instant,
     caught_up: Condition,
     writable: Condition,
     progress: Option<Progress>,
-    /// The last failure of a write that may pass.
-    failure: Option<StoreError>,
 }
 
 impl Writer {
@@ -64,7 +64,9 @@ impl Writer {
     pub(crate) fn start(config: Config, context: Context, parts: Parts) -> Result<Writer, Error> {
         let (position, epoch) = (parts.archive.position(), parts.archive.epoch());
         let intake = Intake::new(config.commit_every.0, parts.hot.clone(), position, epoch);
-        let follower = follow(&config, &context, intake.begin())?;
+        let (waker, wake) = wake_pair()?;
+        parts.shutdown.on_request(move || waker.wake());
+        let follower = follow(&config, &context, &wake, intake.begin())?;
         let writable = condition(SERVICE, "archive-writable", "");
         writable.holds();
         let now = Instant::now();
@@ -74,21 +76,22 @@ impl Writer {
             parts,
             intake,
             follower,
+            wake,
             clock: Clock::start(),
             retain_at: now,
             measure_at: now,
             caught_up: condition(SERVICE, "journal-read", "reading the journal"),
             writable,
             progress: None,
-            failure: None,
         })
     }
 
     /// Writes until the stop is asked for; then commits what is in memory.
     pub(crate) fn run(mut self) -> Result<(), Error> {
-        let stop = self.parts.shutdown.receiver();
         while !self.parts.shutdown.is_requested() {
-            self.wait(&stop)?;
+            if !self.read_journal()? {
+                self.wait()?;
+            }
             self.handle_timeouts()?;
         }
         self.handle(Input::Flush)?;
@@ -100,31 +103,24 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits for an event, handles some, or returns when a timer is due.
-    fn wait(&mut self, stop: &Receiver<()>) -> Result<(), Error> {
-        let events = if self.intake.takes_events() { self.follower.events().clone() } else { never() };
+    /// Takes what the journal's follower has read; whether there may be more of it.
+    fn read_journal(&mut self) -> Result<bool, Error> {
+        for _ in 0..EVENTS_PER_TURN {
+            if !self.intake.takes_events() {
+                return Ok(false);
+            }
+            let Some(event) = self.follower.try_next() else { return Ok(false) };
+            self.handle_event(event)?;
+        }
+        Ok(true)
+    }
+
+    /// Reads the journal's sockets, once there is something on them, or returns when a timer is due.
+    fn wait(&mut self) -> Result<(), Error> {
         let intake = self.intake.poll_timeout().map(|(due, _)| self.clock.instant(due));
         let due = [intake, Some(self.retain_at), Some(self.measure_at)].into_iter().flatten().min();
         let timeout = due.map_or(MEASURE_EVERY, |due| due.saturating_duration_since(Instant::now()));
-        select! {
-            recv(events) -> event => match event {
-                Ok(event) => self.handle_event(event)?,
-                Err(_) => return Err(Error::FollowerEnded),
-            },
-            recv(stop) -> _ => return Ok(()),
-            default(timeout) => return Ok(()),
-        }
-        for _ in 0..EVENTS_PER_TURN {
-            if !self.intake.takes_events() {
-                return Ok(());
-            }
-            match self.follower.events().try_recv() {
-                Ok(event) => self.handle_event(event)?,
-                Err(TryRecvError::Empty) => return Ok(()),
-                Err(TryRecvError::Disconnected) => return Err(Error::FollowerEnded),
-            }
-        }
-        Ok(())
+        Ok(self.follower.wait(timeout)?)
     }
 
     fn handle_timeouts(&mut self) -> Result<(), Error> {
@@ -166,7 +162,7 @@ impl Writer {
                 Output::RequestStreams => self.follower.request_streams(),
                 Output::FollowAnew(begin) => {
                     self.progress = None;
-                    self.follower = follow(&self.config, &self.context, begin)?;
+                    self.follower = follow(&self.config, &self.context, &self.wake, begin)?;
                 }
                 Output::Ready => {
                     self.parts.is_ready.store(true, Ordering::SeqCst);
@@ -175,9 +171,7 @@ impl Writer {
                 Output::Behind { reason } => self.caught_up.fails(reason),
                 Output::Writable => self.writable.holds(),
                 Output::Unwritable { reason } => self.writable.fails(reason),
-                Output::GiveUp { .. } => {
-                    return Err(self.failure.take().map_or(Error::FollowerEnded, Error::Store));
-                }
+                Output::GiveUp { reason } => return Err(Error::Unwritable { reason }),
             }
         }
         Ok(())
@@ -191,9 +185,7 @@ impl Writer {
                 Ok(Input::Written { position: archive.position(), epoch: archive.epoch() })
             }
             Err(error @ (StoreError::Database { .. } | StoreError::File { .. })) => {
-                let reason = error.to_string();
-                self.failure = Some(error);
-                Ok(Input::Failed { write, reason })
+                Ok(Input::Failed { write, reason: error.to_string() })
             }
             Err(error) => Err(error.into()),
         }
@@ -274,8 +266,14 @@ impl Writer {
 }
 
 /// Follows the journal.
-fn follow(config: &Config, context: &Context, begin: Begin) -> Result<JournalFollower, Error> {
+fn follow(
+    config: &Config,
+    context: &Context,
+    wake: &WakeReceiver,
+    begin: Begin,
+) -> Result<JournalFollower, Error> {
     let settings = JournalSettings {
+        wake: Some(wake.clone()),
         follower_id: config.follower_id.clone(),
         context: Some(context.clone()),
         linger: LINGER,

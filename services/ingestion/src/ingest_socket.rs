@@ -2,71 +2,84 @@
 
 use crate::SERVICE;
 use crate::core::{self, healthy, not_served};
-use crate::intake::{Intake, Reply, Via};
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crate::intake::{Intake, Reply};
 use gapless_service_kit::metrics::{self, names};
-use gapless_transport::{Context, Hooks, Replier, Request, RouterServer, RouterSettings, TransportError};
+use gapless_transport::{Context, Hooks, Replier, Request, Router, RouterSettings, TransportError};
 use gapless_wire::{
-    ErrorCode, ErrorResponse, IngestBatch, IngestNack, Limits, Message, ProducerStatusRequest, decode,
-    encode_message, peek_correlation_id,
+    ErrorCode, ErrorResponse, IngestBatch, IngestNack, Limits, Message, decode, encode_message,
+    peek_correlation_id,
 };
-use std::thread::JoinHandle;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
-/// Acknowledgements that wait for the socket: the writer waits beyond this, and the socket's thread needs
-/// microseconds for each.
+/// Acknowledgements of other threads that wait for the socket: those threads wait beyond this.
 const REPLIES: usize = 8192;
 
 /// Acknowledgements that wait for one producer before further ones are dropped: several times what one
 /// has in flight.
 const REPLIES_PER_PEER: u32 = 4096;
 
+/// How long answers that may wait for others do: a tenth of the messages and wake-ups at ten thousand batches a second,
+/// and far less than a producer waits for an answer before it asks.
+const ANSWERS_WAIT: Duration = Duration::from_millis(1);
+
 /// What whoever asks waits when requests come faster than they are answered.
 const BUSY_RETRY_MS: u32 = 100;
 
-/// Questions about producers that wait for an answer: each producer asks once for each of its streams.
-const QUESTIONS: usize = 1024;
-
-/// The socket. Its thread decodes: that takes less time than waking another one. Only questions about producers go to a
-/// thread of their own, since they wait while the writer writes.
+/// The socket. It belongs to the writer's thread: to decode a batch takes less time than to wake another thread for it,
+/// and what comes while a group is written is the next group.
 pub(crate) struct IngestSocket {
-    server: RouterServer,
-    thread: JoinHandle<()>,
+    router: Router,
+    desk: Desk,
+    /// When answers that may wait have waited long enough.
+    answers_due: Instant,
 }
 
 impl IngestSocket {
-    pub(crate) fn start(
+    /// Binds it; whatever `intake` gets ends its wait.
+    pub(crate) fn bind(
         context: &Context,
         endpoint: &str,
         intake: &Intake,
     ) -> Result<IngestSocket, TransportError> {
         let settings = RouterSettings {
-            name: "ingest-socket",
             send_limit: REPLIES_PER_PEER,
             reply_queue: REPLIES,
             ..RouterSettings::default()
         };
-        let intake = intake.labelled(Via::Zmq);
-        let (questions, asked) = bounded(QUESTIONS);
-        let desk = Desk { intake: intake.clone(), questions };
-        let handler = Box::new(move |request, replier: &Replier| desk.serve(request, replier));
-        let server = RouterServer::bind_with(context, endpoint, settings, HOOKS, handler)?;
-        let answering = move || asked.iter().for_each(|(question, back)| answer(&intake, question, back));
-        let thread = std::thread::Builder::new()
-            .name("ingest-status".into())
-            .spawn(answering)
-            .map_err(|error| TransportError::Thread { name: "ingest-status", reason: error.to_string() })?;
-        Ok(IngestSocket { server, thread })
+        let wake = intake.queue().wake().clone();
+        let router = Router::bind(context, endpoint, &settings, HOOKS.malformed, wake)?;
+        let desk = Desk { intake: intake.at_the_writer(), is_urgent: Cell::new(false) };
+        Ok(IngestSocket { router, desk, answers_due: Instant::now() })
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        self.server.endpoint().to_string()
+        self.router.endpoint().to_string()
     }
 
-    /// Sends the answers that are there and closes the socket.
-    pub(crate) fn stop(self) {
-        self.server.stop();
-        // A panic there was reported by its own thread.
-        let _ = self.thread.join();
+    /// Waits for requests, answers of other threads or rows from elsewhere, `timeout` at most; puts rows into the intake,
+    /// and sends the answers that are due.
+    pub(crate) fn step(&mut self, timeout: Duration, now: Instant) -> Result<(), TransportError> {
+        let timeout = match self.router.has_replies() {
+            true => timeout.min(self.answers_due.saturating_duration_since(now)),
+            false => timeout,
+        };
+        let desk = &self.desk;
+        self.router.step(Some(timeout), |request, replier| desk.serve(request, replier))
+    }
+
+    /// Sends the answers, unless all of them may wait and were not waiting for long.
+    pub(crate) fn send_due_replies(&mut self, now: Instant) {
+        if self.desk.is_urgent.get() || now >= self.answers_due {
+            self.send_replies(now);
+        }
+    }
+
+    /// Sends the answers that are there.
+    pub(crate) fn send_replies(&mut self, now: Instant) {
+        self.desk.is_urgent.set(false);
+        self.answers_due = now + ANSWERS_WAIT;
+        self.router.send_replies();
     }
 }
 
@@ -87,10 +100,11 @@ fn busy() -> ErrorResponse {
     ErrorResponse { code: ErrorCode::BUSY, message, retry_after_ms: BUSY_RETRY_MS }
 }
 
-/// What the socket's thread has at hand.
+/// What is needed to look at a request.
 struct Desk {
     intake: Intake,
-    questions: Sender<(ProducerStatusRequest, Back)>,
+    /// Whether somebody waits for an answer and for nothing else.
+    is_urgent: Cell<bool>,
 }
 
 impl Desk {
@@ -99,9 +113,14 @@ impl Desk {
         match decode(&body, &Limits::ingest()) {
             Ok(envelope) => {
                 let back = back(envelope.correlation_id);
+                let may_wait = matches!(&envelope.message, Message::IngestBatch(batch) if batch.ack_may_wait);
+                self.is_urgent.set(self.is_urgent.get() || !may_wait);
                 match envelope.message {
                     Message::IngestBatch(batch) => take(&self.intake, batch, back),
-                    Message::ProducerStatusRequest(question) => self.ask(question, back),
+                    Message::ProducerStatusRequest(question) => {
+                        let status = self.intake.producer_status(&question.producer_id, &question.key);
+                        back.send(core::producer_status(question, status));
+                    }
                     Message::HealthRequest => back.send(healthy()),
                     other => {
                         back.send(Message::Error(not_served(&other, "IngestBatch, ProducerStatusRequest")));
@@ -109,22 +128,12 @@ impl Desk {
                 }
             }
             Err(error) => {
+                self.is_urgent.set(true);
                 count_malformed("ingest");
                 back(peek_correlation_id(&body).to_owned()).send(Message::Error(error.to_response()));
             }
         }
     }
-
-    fn ask(&self, question: ProducerStatusRequest, back: Back) {
-        if let Err(TrySendError::Full((_, back))) = self.questions.try_send((question, back)) {
-            back.send(Message::Error(busy()));
-        }
-    }
-}
-
-fn answer(intake: &Intake, question: ProducerStatusRequest, back: Back) {
-    let status = intake.producer_status(&question.producer_id, &question.key);
-    back.send(core::producer_status(question, status));
 }
 
 fn take(intake: &Intake, ingest: IngestBatch, back: Back) {

@@ -19,6 +19,7 @@ pub use via::Via;
 pub(crate) use queue::{Entry, IntakeQueue};
 
 use gapless_model::{Flags, Rows, Seq, StreamKey};
+use gapless_transport::TransportError;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -84,12 +85,22 @@ pub struct Intake {
     queue: Arc<IntakeQueue>,
     producers: Arc<dyn Producers>,
     via: Via,
+    /// Whether the writer is to be woken; its own thread looks at the queue anyway.
+    wakes: bool,
 }
 
 impl Intake {
     /// A door with a queue of its own.
-    pub(crate) fn new(limits: IntakeLimits, producers: Arc<dyn Producers>) -> Intake {
-        Intake { queue: Arc::new(IntakeQueue::new(limits)), producers, via: Via::Source }
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when the process has no file descriptors left.
+    pub(crate) fn new(limits: IntakeLimits, producers: Arc<dyn Producers>) -> Result<Intake, TransportError> {
+        Ok(Intake { queue: Arc::new(IntakeQueue::new(limits)?), producers, via: Via::Source, wakes: true })
+    }
+
+    /// The same door for the writer's own thread, where the producers' socket is.
+    pub(crate) fn at_the_writer(&self) -> Intake {
+        Intake { wakes: false, ..self.labelled(Via::Zmq) }
     }
 
     /// The same door with another name over it, for the metrics.
@@ -104,14 +115,14 @@ impl Intake {
     /// rows cannot be taken, [`Refusal::Closing`] at shutdown. Other refusals come by the ticket.
     pub fn try_submit(&self, submission: Submission) -> Result<Ticket, Refusal> {
         let (reply, ticket) = Ticket::new();
-        self.queue.push(self.entry(submission, reply)?, None).map_err(refuse)?;
+        self.push(self.entry(submission, reply)?, None)?;
         Ok(ticket)
     }
 
     /// Hands in rows without waiting; every outcome, also a refusal by the queue, goes to `reply`.
     pub fn try_submit_with(&self, submission: Submission, reply: Reply) {
         // Every refusal was given to the reply already.
-        let _ = self.entry(submission, reply).and_then(|entry| self.queue.push(entry, None).map_err(refuse));
+        let _ = self.entry(submission, reply).and_then(|entry| self.push(entry, None));
     }
 
     /// Hands in rows and waits while the queue is full, until `deadline`. For sources, which have nothing
@@ -121,7 +132,7 @@ impl Intake {
     /// As [`Intake::try_submit`]; [`Refusal::Busy`] only after the deadline.
     pub fn submit(&self, submission: Submission, deadline: Instant) -> Result<Ticket, Refusal> {
         let (reply, ticket) = Ticket::new();
-        self.queue.push(self.entry(submission, reply)?, Some(deadline)).map_err(refuse)?;
+        self.push(self.entry(submission, reply)?, Some(deadline))?;
         Ok(ticket)
     }
 
@@ -138,6 +149,14 @@ impl Intake {
     /// The writer's end.
     pub(crate) fn queue(&self) -> &IntakeQueue {
         &self.queue
+    }
+
+    fn push(&self, entry: Entry, deadline: Option<Instant>) -> Result<(), Refusal> {
+        self.queue.push(entry, deadline).map_err(refuse)?;
+        if self.wakes {
+            self.queue.wake().0.wake();
+        }
+        Ok(())
     }
 
     /// Checks a submission on the caller's thread and puts its bookkeeping beside it.

@@ -8,9 +8,9 @@ use crate::ingest_socket::IngestSocket;
 use crate::intake::Intake;
 use crate::replay_socket::ReplaySocket;
 use crate::sources::{Source, SourceSettings};
-use crate::writer::{SUBSCRIBER_MESSAGES, Writer};
+use crate::writer::{Ended, SUBSCRIBER_MESSAGES, Writer};
 use crate::{Config, Error, SERVICE, clock};
-use gapless_journal::{Appender, Opened};
+use gapless_journal::Opened;
 use gapless_service_kit::{Shutdown, health};
 use gapless_transport::{Context, Publisher, PublisherSettings};
 use std::sync::Arc;
@@ -73,13 +73,14 @@ pub fn run_embedded(
     tracing::info!(dir = %config.journal.dir.display(), epoch = %journal.epoch(), latest = %recovery.latest,
         unclean = recovery.unclean, "journal open");
 
-    let intake = Intake::new(config.intake_limits(), ledger.clone());
+    let intake = Intake::new(config.intake_limits(), ledger.clone())?;
     let context = Context::new();
     let settings = PublisherSettings { send_limit: SUBSCRIBER_MESSAGES, ..PublisherSettings::default() };
     let publisher = Publisher::bind(&context, &config.journal_live, settings)?;
     let journal_live = publisher.endpoint().to_string();
     let replay = ReplaySocket::start(&context, &config.journal_replay, &journal, &ledger)?;
-    let ingest = IngestSocket::start(&context, &config.ingest, &intake)?;
+    let socket = IngestSocket::bind(&context, &config.ingest, &intake)?;
+    let ingest = socket.endpoint();
     let http = start_http(&config.http, &intake)?;
     let (synced_receipts, acknowledger) = acknowledger::start(journal.clone())?;
 
@@ -89,6 +90,7 @@ pub fn run_embedded(
         journal: journal.clone(),
         appender,
         publisher,
+        socket,
         synced_receipts,
     };
     let writer = spawn_writer(writer, intake.clone(), shutdown.clone())?;
@@ -102,7 +104,7 @@ pub fn run_embedded(
 
     open.holds();
     let bound = Bound {
-        ingest: ingest.endpoint(),
+        ingest,
         journal_live,
         journal_replay: replay.endpoint(),
         http: http.as_ref().map(|http| format!("http://{}", http.address())).unwrap_or_default(),
@@ -121,18 +123,29 @@ pub fn run_embedded(
         http.stop();
     }
     intake.close();
-    let appender = writer.join().map_err(|_| Error::Panicked("writer"))?;
+    let ended = writer.join().map_err(|_| Error::Panicked("writer"))?;
+    let closed = ended.and_then(|Ended { appender, mut socket }| {
+        // Receipts that wait for the disk go out as they are given; whoever sends rows now is refused.
+        while !acknowledger.is_finished() {
+            socket.step(LAST_RECEIPTS, Instant::now())?;
+        }
+        socket.step(Duration::ZERO, Instant::now())?;
+        socket.send_replies(Instant::now());
+        Ok(appender.close()?)
+    });
     acknowledger.join().map_err(|_| Error::Panicked("acknowledger"))?;
-    ingest.stop();
     replay.stop();
     keeper.join().map_err(|_| Error::Panicked("housekeeping"))?;
-    appender?.close()?;
+    closed?;
     sources
 }
 
 /// Sources look at the stop request several times a second. One that hangs (on a dead network disk, say)
 /// is left behind, since the rest of the stop needs its part of the 5 seconds.
 const SOURCES_GRACE: Duration = Duration::from_millis(1000);
+
+/// How often it is looked whether all receipts were given.
+const LAST_RECEIPTS: Duration = Duration::from_millis(5);
 
 fn start_http(address: &str, intake: &Intake) -> Result<Option<HttpServer>, HttpError> {
     match address {
@@ -172,7 +185,7 @@ fn spawn_writer(
     writer: Writer,
     intake: Intake,
     shutdown: Shutdown,
-) -> Result<JoinHandle<Result<Appender, Error>>, Error> {
+) -> Result<JoinHandle<Result<Ended, Error>>, Error> {
     let guard = shutdown.guard("ingestion writer");
     Ok(thread("writer").spawn(move || {
         let _guard = guard;
@@ -189,7 +202,7 @@ impl Drop for OnEnd {
     fn drop(&mut self) {
         self.0.close();
         // Nothing is left after an orderly end; whatever a failed one leaves is told so.
-        while let Some(group) = self.0.queue().drain(usize::MAX, Duration::ZERO) {
+        while let Some(group) = self.0.queue().drain(usize::MAX) {
             drop(group);
         }
         self.1.request();

@@ -185,6 +185,7 @@ fn ingest(symbol: &str, sequence: u64, previous: u64, rows: Rows) -> Message {
         producer_sequence: sequence,
         previous_producer_sequence: previous,
         batch: encode_message(&batch, ""),
+        ack_may_wait: false,
     })
 }
 

@@ -1,4 +1,4 @@
-//! The one thread that gives out positions and sequences.
+//! The one thread that gives out positions and sequences; producers' socket is its own.
 //!
 //! It takes everything that waits, decides on each submission, writes all accepted ones with one write,
 //! publishes them and answers, in this order: a record is in the journal before anybody hears of it. What
@@ -12,10 +12,11 @@ mod writable;
 use crate::acknowledger::Pending;
 use crate::core::{self, Answer, Decision, Ledger, PARTITION, Recorded, Recorder};
 use crate::counts::WriterCounts;
+use crate::ingest_socket::IngestSocket;
 use crate::intake::{AckWhen, Entry, Intake, Refusal, Reply, Submission, Via};
 use crate::{Error, clock};
 use beat::Beat;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{SendTimeoutError, Sender};
 use gapless_journal::{Appended, Appender, Journal, JournalError};
 use gapless_transport::Publisher;
 use gapless_wire::{Message, encode_message, topic};
@@ -34,6 +35,9 @@ const MESSAGE_BYTES: usize = 64 << 10;
 /// larger, and it heals what it lost by replay.
 pub(crate) const SUBSCRIBER_MESSAGES: u32 = 1000;
 
+/// How often it is looked whether another receipt may wait for the disk, when too many do.
+const RECEIPTS_RETRY: Duration = Duration::from_millis(1);
+
 /// After a roll that failed, the sequencer is not snapshotted again before this.
 const ROLL_RETRY: Duration = Duration::from_secs(1);
 
@@ -43,29 +47,44 @@ pub(crate) struct Writer {
     pub(crate) journal: Journal,
     pub(crate) appender: Appender,
     pub(crate) publisher: Publisher,
+    pub(crate) socket: IngestSocket,
     pub(crate) synced_receipts: Sender<Pending>,
 }
 
+/// What is left of a writer that ended as it should.
+pub(crate) struct Ended {
+    /// To be closed.
+    pub(crate) appender: Appender,
+    /// Receipts that waited for the disk still go out by it.
+    pub(crate) socket: IngestSocket,
+}
+
 impl Writer {
-    /// Works until the intake is closed and empty; gives the appender back for closing.
+    /// Works until the intake is closed and empty.
     ///
     /// # Errors
-    /// When the journal can no longer be written at all. Everything not acknowledged is refused.
-    pub(crate) fn run(self) -> Result<Appender, Error> {
-        let Writer { intake, ledger, journal, appender, publisher, synced_receipts } = self;
-        Shell {
+    /// When the journal can no longer be written at all, or the socket fails. Everything not acknowledged is refused.
+    pub(crate) fn run(self) -> Result<Ended, Error> {
+        let Writer { intake, ledger, journal, appender, publisher, socket, synced_receipts } = self;
+        let mut shell = Shell {
             intake,
             recorder: Recorder::new(ledger, appender),
             journal,
             publisher,
+            socket,
             synced_receipts,
             beat: Beat::new(Instant::now()),
             roll_not_before: Instant::now(),
             topic: topic::journal(PARTITION),
             counts: WriterCounts::new(),
             writable: Writable::new(),
+        };
+        let result = shell.run();
+        if result.is_err() {
+            shell.refuse_all();
         }
-        .run()
+        shell.socket.send_replies(Instant::now());
+        result.map(|()| Ended { appender: shell.recorder.into_appender(), socket: shell.socket })
     }
 }
 
@@ -74,6 +93,7 @@ struct Shell {
     recorder: Recorder,
     journal: Journal,
     publisher: Publisher,
+    socket: IngestSocket,
     synced_receipts: Sender<Pending>,
     beat: Beat,
     roll_not_before: Instant,
@@ -83,20 +103,32 @@ struct Shell {
 }
 
 impl Shell {
-    fn run(mut self) -> Result<Appender, Error> {
+    fn run(&mut self) -> Result<(), Error> {
         loop {
-            let wait = self.beat.due_in(Instant::now());
-            match self.intake.queue().drain(GROUP_BYTES, wait) {
-                None => return Ok(self.recorder.into_appender()),
+            let now = Instant::now();
+            let is_empty = self.intake.queue().depth().0 == 0;
+            self.socket.step(if is_empty { self.beat.due_in(now) } else { Duration::ZERO }, now)?;
+            match self.intake.queue().drain(GROUP_BYTES) {
+                None => return Ok(()),
                 Some(group) if group.is_empty() => {}
                 Some(group) => self.write(group)?,
             }
             let now = Instant::now();
+            self.socket.send_due_replies(now);
             if self.beat.due_in(now).is_zero() {
                 self.writable.look(self.journal.halted(), || self.recorder.probe());
                 self.publish_heartbeat()?;
                 self.beat.sent(now);
             }
+        }
+    }
+
+    /// Nothing is accepted any more, and what waits is told so.
+    fn refuse_all(&self) {
+        self.intake.close();
+        // A reply that is dropped says why.
+        while let Some(group) = self.intake.queue().drain(usize::MAX) {
+            drop(group);
         }
     }
 
@@ -165,7 +197,7 @@ impl Shell {
         Ok(self.publisher.send(&self.topic, [frame])?)
     }
 
-    fn answer(&self, decision: Decision, waiting: Waiting, appended: Appended) {
+    fn answer(&mut self, decision: Decision, waiting: Waiting, appended: Appended) {
         let Waiting { ack, via, rows, arrived, reply } = waiting;
         match &decision {
             Decision::Refused(refusal) => via.refused(refusal, rows),
@@ -176,9 +208,20 @@ impl Shell {
             Answer::Now(answer) => reply.give(answer),
             Answer::WhenSynced { position, receipt } => {
                 self.journal.request_sync();
-                // When the thread is gone the reply is dropped, and says so.
-                let _ = self.synced_receipts.send(Pending { position, receipt, reply });
+                self.receipt_when_synced(Pending { position, receipt, reply });
             }
+        }
+    }
+
+    /// Waits while too many receipts do. That thread in turn may wait for room among the socket's answers, which are
+    /// sent here.
+    fn receipt_when_synced(&mut self, mut pending: Pending) {
+        // When the thread is gone the reply is dropped, and says so.
+        while let Err(SendTimeoutError::Timeout(waiting)) =
+            self.synced_receipts.send_timeout(pending, RECEIPTS_RETRY)
+        {
+            pending = waiting;
+            self.socket.send_replies(Instant::now());
         }
     }
 

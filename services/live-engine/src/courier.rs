@@ -32,12 +32,13 @@ pub(crate) struct Courier {
 }
 
 impl Courier {
-    pub(crate) fn start(context: &Context, ingest: &str) -> Result<Courier, Error> {
+    /// `listener` is woken for each answer.
+    pub(crate) fn start(context: &Context, ingest: &str, listener: Waker) -> Result<Courier, Error> {
         let requester = Requester::connect(context, ingest, RequesterSettings::default())?;
         let (orders, incoming) = bounded(QUEUE);
         let (outgoing, answers) = bounded(QUEUE);
         let (waker, wake) = wake_pair()?;
-        let shell = Shell { requester, wake, orders: incoming, answers: outgoing };
+        let shell = Shell { requester, wake, orders: incoming, answers: outgoing, listener };
         let thread = std::thread::Builder::new()
             .name(NAME.into())
             .spawn(move || shell.run())
@@ -82,6 +83,7 @@ struct Shell {
     wake: WakeReceiver,
     orders: Receiver<Order>,
     answers: Sender<(u64, Reply)>,
+    listener: Waker,
 }
 
 impl Shell {
@@ -125,8 +127,9 @@ impl Shell {
 
     /// An answer that finds no room is missed; the outbox asks again after its time-out.
     fn answer(&self, answer: (u64, Reply)) {
-        if self.answers.try_send(answer).is_err() {
-            tracing::debug!("an answer of ingestion found no room");
+        match self.answers.try_send(answer) {
+            Ok(()) => self.listener.wake(),
+            Err(_) => tracing::debug!("an answer of ingestion found no room"),
         }
     }
 }
@@ -138,6 +141,7 @@ fn write(send: Send) -> Vec<u8> {
         producer_sequence: send.producer_sequence,
         previous_producer_sequence: send.previous_producer_sequence,
         batch,
+        ack_may_wait: false,
     });
     encode_message(&message, &send.id.to_string())
 }

@@ -12,9 +12,6 @@ pub enum Error {
     /// The journal cannot be followed; mostly an address to correct.
     #[error("cannot follow the journal: {0}")]
     Follow(#[from] FollowError),
-    /// The follower's thread ended; its log line says why.
-    #[error("the journal's follower ended: see its log line before this one")]
-    FollowerEnded,
     /// The folder of the checkpoints cannot be used; mostly a path to correct.
     #[error("checkpoint_dir: {0}")]
     Checkpoints(#[from] gapless_checkpoint::FolderError),

@@ -125,17 +125,24 @@ impl Feed {
         heartbeat.map_or(ours, |due| due.min(ours))
     }
 
-    /// Also because an XPUB keeps what nobody reads.
+    /// Also because an XPUB keeps what nobody reads. Whoever is the first to want the list gets all of it soon.
     fn read_subscriptions(&mut self) -> Result<(), Error> {
+        let listed = self.wanted.is_wanted(topic::WATERMARKS);
         for _ in 0..SUBSCRIPTIONS_AT_ONCE {
             let Some(subscription) = self.publisher.next_subscription()? else { break };
             self.wanted.note(subscription);
+        }
+        if !listed && self.wanted.is_wanted(topic::WATERMARKS) {
+            self.ticks = 0;
         }
         Ok(())
     }
 
     fn tick(&mut self, state: &State) -> Result<(), Error> {
         let mut changed = std::mem::take(&mut self.changed);
+        if !self.wanted.is_wanted(topic::WATERMARKS) {
+            return Ok(());
+        }
         let all = self.ticks.is_multiple_of(ALL_EVERY);
         self.ticks = self.ticks.wrapping_add(1);
         if all {

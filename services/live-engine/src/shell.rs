@@ -15,7 +15,6 @@ use crate::outbox::{Outcome, Reply};
 use crate::reading::Reading;
 use crate::restart::Restart;
 use crate::shelf::Shelf;
-use crossbeam_channel::{Select, TryRecvError};
 use gapless_disk::RealDisk;
 use gapless_follow::{Clock, JournalFollower, JournalSettings, Progress};
 use gapless_model::MonoTime;
@@ -23,7 +22,8 @@ use gapless_protocol::Begin;
 use gapless_service_kit::health::{Condition, condition};
 use gapless_service_kit::{Invalid, Shutdown, Validate};
 use gapless_transport::{
-    Context, Hooks, Publisher, PublisherSettings, RouterCounts, RouterServer, RouterSettings,
+    Context, Hooks, Publisher, PublisherSettings, RouterCounts, RouterServer, RouterSettings, WakeReceiver,
+    wake_pair,
 };
 use gapless_wire::MAX_REQUEST_BYTES;
 use std::sync::Arc;
@@ -82,6 +82,8 @@ struct Shell {
     shelf: Shelf,
     feed: Feed,
     follower: JournalFollower,
+    /// Ends the follower's wait for what does not come from the journal.
+    wake: WakeReceiver,
     server: RouterServer,
     courier: Courier,
     shutdown: Shutdown,
@@ -113,8 +115,12 @@ impl Shell {
         };
         let publisher = Publisher::bind(&context, &config.live, publishing)?;
         let live_address = publisher.endpoint().to_string();
+        let (waker, wake) = wake_pair()?;
+        let stopping = waker.clone();
+        shutdown.on_request(move || stopping.wake());
         let serving = RouterSettings {
             name: "engine-state",
+            waker: Some(waker.clone()),
             max_message_bytes: MAX_REQUEST_BYTES,
             queue: REQUEST_QUEUE,
             ..RouterSettings::default()
@@ -134,9 +140,10 @@ impl Shell {
             engine,
             shelf: Shelf::default(),
             feed: Feed::new(publisher, meters.clone()),
-            follower: follow(&config, &context, begin)?,
+            follower: follow(&config, &context, &wake, begin)?,
+            wake,
             server,
-            courier: Courier::start(&context, &config.ingest)?,
+            courier: Courier::start(&context, &config.ingest, waker)?,
             shutdown,
             clock,
             meters,
@@ -167,7 +174,7 @@ impl Shell {
         while !self.shutdown.is_requested() {
             let more = self.turn()?;
             if !more {
-                self.wait();
+                self.wait()?;
             }
         }
         tracing::info!(position = self.engine.state.position().0, "live engine stopped");
@@ -190,22 +197,13 @@ impl Shell {
         Ok(more_records || more_requests)
     }
 
-    /// Waits until there is something to do.
-    fn wait(&mut self) {
+    /// Reads the journal's sockets, once there is something on them or something else to do.
+    fn wait(&mut self) -> Result<(), Error> {
         let now = self.now();
         let feed = self.engine.is_live().then(|| self.feed.poll_timeout());
         let due = [feed, self.engine.outbox.poll_timeout(), Some(self.next_meters)];
         let timeout = due.into_iter().flatten().min().map_or(METERS_EVERY, |due| due.since(now));
-        let stop = self.shutdown.receiver();
-        let mut ready = Select::new();
-        if !self.is_held {
-            ready.recv(self.follower.events());
-        }
-        ready.recv(self.server.requests());
-        ready.recv(self.courier.answers());
-        ready.recv(&stop);
-        // Which one is ready does not matter: the next turn looks at all of them in its own order.
-        let _ = ready.ready_timeout(timeout);
+        Ok(self.follower.wait(timeout)?)
     }
 
     fn read_records(&mut self) -> Result<bool, Error> {
@@ -213,11 +211,8 @@ impl Shell {
             if self.hold() {
                 return Ok(false);
             }
-            match self.follower.events().try_recv() {
-                Ok(event) => self.handle_event(event)?,
-                Err(TryRecvError::Empty) => return Ok(false),
-                Err(TryRecvError::Disconnected) => return Err(Error::FollowerEnded),
-            }
+            let Some(event) = self.follower.try_next() else { return Ok(false) };
+            self.handle_event(event)?;
         }
         Ok(true)
     }
@@ -327,8 +322,14 @@ fn told(begin: impl FnOnce() -> Beginning) -> (Engine, Begin) {
 }
 
 /// The journal from where the state ends that was begun from.
-fn follow(config: &Config, context: &Context, begin: Begin) -> Result<JournalFollower, Error> {
+fn follow(
+    config: &Config,
+    context: &Context,
+    wake: &WakeReceiver,
+    begin: Begin,
+) -> Result<JournalFollower, Error> {
     let settings = JournalSettings {
+        wake: Some(wake.clone()),
         follower_id: config.follower_id.clone(),
         context: Some(context.clone()),
         ..JournalSettings::new(&config.journal_live, &config.journal_replay, begin)

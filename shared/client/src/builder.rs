@@ -8,7 +8,7 @@ use crate::{Client, Endpoints, Error, EventStream, From, Subscription};
 use gapless_follow::{Select, StreamBegin, StreamFollower, StreamSettings};
 use gapless_model::{Digest, Epoch, StreamKey, UnixNanos};
 use gapless_protocol::Begin;
-use gapless_transport::Context;
+use gapless_transport::{Context, wake_pair};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -132,17 +132,18 @@ impl SubscriptionBuilder {
         let cursors = ledger.load()?;
         let anchors = ledger.anchors(&cursors)?;
         ledger.resume(&cursors);
+        let (waker, wake) = wake_pair()?;
         let settings = StreamSettings {
             context: Some(self.context.clone()),
             receive_limit: self.receive_limit,
-            queue: self.receive_limit as usize,
+            wake: Some(wake),
             ..StreamSettings::new(&self.endpoints.live, &self.endpoints.backfill, select)
         };
         let from = self.from;
         let begin = move |key: &StreamKey| begin(from, cursors.get(key), anchors.get(key));
         let follower = StreamFollower::start(settings, Box::new(begin))?;
         let board = Board::default();
-        let feed = Feed::new(follower, board.clone(), &self.context, &self.endpoints.state, goals)?;
+        let feed = Feed::new(follower, waker, board.clone(), &self.context, &self.endpoints.state, goals)?;
         Ok((feed, ledger, board))
     }
 

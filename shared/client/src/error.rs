@@ -112,7 +112,7 @@ impl From<FollowError> for Error {
     fn from(error: FollowError) -> Error {
         match error {
             FollowError::Transport(error) => error.into(),
-            FollowError::Settings(_) | FollowError::Thread(_) => Error::Usage(error.to_string()),
+            FollowError::Settings(_) => Error::Usage(error.to_string()),
         }
     }
 }

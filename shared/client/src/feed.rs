@@ -3,23 +3,31 @@
 use crate::report::{Board, Progress};
 use crate::state_desk::StateDesk;
 use crate::{Error, Event, Gap};
-use crossbeam_channel::{Receiver, bounded, select_biased};
 use gapless_follow::{StreamEvent, StreamFollower};
 use gapless_model::{StreamKey, UnixMillis};
 use gapless_protocol::Event as Happened;
-use gapless_transport::Context;
+use gapless_transport::{Context, Waker};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Ends a subscription from another thread. Clones end the same one.
 #[derive(Debug, Clone)]
-pub struct Stopper(Arc<Mutex<Option<crossbeam_channel::Sender<()>>>>);
+pub struct Stopper {
+    is_stopped: Arc<AtomicBool>,
+    waker: Waker,
+}
 
 impl Stopper {
     /// Ends the subscription: it hands over nothing more.
     pub fn stop(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.is_stopped.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::SeqCst)
     }
 }
 
@@ -30,7 +38,6 @@ pub(crate) struct Feed {
     board: Board,
     states: StateDesk,
     stopper: Stopper,
-    stopped: Receiver<()>,
     /// Streams that have not caught up yet; `None` when the subscription has no end.
     goals: Option<BTreeSet<StreamKey>>,
 }
@@ -47,16 +54,18 @@ pub(crate) enum Next {
 }
 
 impl Feed {
+    /// `waker` ends the waits of `follower`.
     pub(crate) fn new(
         follower: StreamFollower,
+        waker: Waker,
         board: Board,
         context: &Context,
         state: &str,
         goals: Option<BTreeSet<StreamKey>>,
     ) -> Result<Feed, Error> {
-        let (keep, stopped) = bounded(0);
-        let stopper = Stopper(Arc::new(Mutex::new(Some(keep))));
-        Ok(Feed { follower, board, states: StateDesk::start(context, state)?, stopper, stopped, goals })
+        let states = StateDesk::start(context, state, waker.clone())?;
+        let stopper = Stopper { is_stopped: Arc::default(), waker };
+        Ok(Feed { follower, board, states, stopper, goals })
     }
 
     pub(crate) fn stopper(&self) -> Stopper {
@@ -66,25 +75,25 @@ impl Feed {
     /// The next event, waiting until `deadline` at most.
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Next {
         loop {
-            if self.goals.as_ref().is_some_and(BTreeSet::is_empty) {
+            if self.stopper.is_stopped() || self.goals.as_ref().is_some_and(BTreeSet::is_empty) {
                 return Next::Ended;
             }
-            let timeout = match deadline {
-                Some(deadline) => crossbeam_channel::at(deadline),
-                None => crossbeam_channel::never(),
-            };
-            let event = select_biased! {
-                recv(self.stopped) -> _ => return Next::Ended,
-                recv(self.states.answers()) -> state => match state {
-                    Ok(state) => Some(Event::State(Box::new(state))),
-                    // The desk ends only with this subscription.
-                    Err(_) => return Next::Ended,
+            let event = match self.states.answers().try_recv() {
+                Ok(state) => Some(Event::State(Box::new(state))),
+                Err(_) => match self.follower.try_next() {
+                    Some(told) => self.translate(told),
+                    None => {
+                        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+                        if left.is_some_and(|left| left.is_zero()) {
+                            return Next::TimedOut;
+                        }
+                        if let Err(error) = self.follower.wait(left) {
+                            tracing::error!(%error, "a subscription's socket failed: the subscription ends");
+                            return Next::Ended;
+                        }
+                        None
+                    }
                 },
-                recv(self.follower.events()) -> told => match told {
-                    Ok(told) => self.translate(told),
-                    Err(_) => return Next::Ended,
-                },
-                recv(timeout) -> _ => return Next::TimedOut,
             };
             if let Some(event) = event {
                 self.board.note(&event);

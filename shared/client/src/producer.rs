@@ -18,15 +18,14 @@ pub use window::ProducerCounts;
 
 use crate::Error;
 use crate::ask::Asker;
-use crossbeam_channel::{Sender, bounded};
 use driver::{Driver, Submission};
 use gapless_model::{Batch, Rows, StreamKey};
 use gapless_transport::{Context, Requester, RequesterSettings, TransportError, Waker, wake_pair};
 use gapless_wire::{Message, ProducerStatusRequest, ProducerStatusResponse};
 use gate::{Gate, Pass};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use ticket::promised;
 use window::Window;
 
@@ -62,10 +61,9 @@ fn name_bytes(rows: &Rows) -> usize {
 pub struct Producer {
     context: Context,
     settings: ProducerSettings,
-    submissions: Option<Sender<Submission>>,
+    driver: Arc<Driver>,
     waker: Waker,
     gate: Arc<Gate>,
-    counts: Arc<Mutex<ProducerCounts>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -77,35 +75,23 @@ impl Producer {
     pub fn start(context: &Context, settings: ProducerSettings) -> Result<Producer, Error> {
         check_id(&settings.producer_id)?;
         let requester = Requester::connect(context, &settings.endpoint, RequesterSettings::default())?;
+        Producer::over(requester, context, settings)
+    }
+
+    fn over(requester: Requester, context: &Context, settings: ProducerSettings) -> Result<Producer, Error> {
         let (waker, wake) = wake_pair()?;
-        // The gate admits no more batches than this, so handing one over never waits.
-        let (submissions, from_callers) = bounded(settings.max_batches.max(1));
         let gate = Arc::new(Gate::new(settings.max_batches, settings.max_bytes));
-        let counts = Arc::new(Mutex::default());
-        let driver = Driver {
-            window: Window::new(settings.clone(), fastrand::u64(..)),
-            requester,
-            submissions: from_callers,
-            wake,
-            gate: gate.clone(),
-            counts: counts.clone(),
-            started: Instant::now(),
-            unsent: None,
-            left: gate::Left::default(),
-        };
-        let thread =
-            std::thread::Builder::new().name("gapless-producer".into()).spawn(move || driver.run()).map_err(
-                |error| TransportError::Thread { name: "gapless-producer", reason: error.to_string() },
-            )?;
-        Ok(Producer {
-            context: context.clone(),
-            settings,
-            submissions: Some(submissions),
-            waker,
-            gate,
-            counts,
-            thread: Some(thread),
-        })
+        let window = Window::new(settings.clone(), fastrand::u64(..));
+        let driver = Arc::new(Driver::new(window, requester, gate.clone()));
+        let background = driver.clone();
+        let thread = std::thread::Builder::new()
+            .name("gapless-producer".into())
+            .spawn(move || background.run(&wake))
+            .map_err(|error| TransportError::Thread {
+                name: "gapless-producer",
+                reason: error.to_string(),
+            })?;
+        Ok(Producer { context: context.clone(), settings, driver, waker, gate, thread: Some(thread) })
     }
 
     /// Hands a batch over, waiting for room in the window at most `timeout`.
@@ -132,10 +118,9 @@ impl Producer {
         let bytes = BATCH_BYTES + batch.rows.approx_bytes() + name_bytes(&batch.rows);
         self.admit(self.gate.enter(bytes, timeout), timeout)?;
         let (promise, ticket) = promised();
-        let submission = Submission { batch, numbering, bytes, promise };
-        let submissions = self.submissions.as_ref().ok_or(Error::Closed)?;
-        submissions.send(submission).map_err(|_| Error::Closed)?;
-        self.waker.wake();
+        if self.driver.submit(Submission { batch, numbering, bytes, promise })? {
+            self.waker.wake();
+        }
         Ok(ticket)
     }
 
@@ -167,7 +152,7 @@ impl Producer {
 
     /// What happened so far.
     pub fn counts(&self) -> ProducerCounts {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.driver.counts()
     }
 
     fn admit(&self, pass: Pass, waited: Duration) -> Result<(), Error> {
@@ -187,7 +172,7 @@ impl Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        self.submissions = None;
+        self.driver.close();
         self.waker.wake();
         if let Some(thread) = self.thread.take() {
             // A panic there was reported by the thread itself.

@@ -4,7 +4,7 @@ use crate::ask::Asker;
 use crate::{Error, Service, State};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use gapless_model::StreamKey;
-use gapless_transport::Context;
+use gapless_transport::{Context, Waker};
 use gapless_wire::{Limits, Message, PageRequest, StateResponse, decode_batch};
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ pub(crate) struct StateDesk {
 }
 
 impl StateDesk {
-    pub(crate) fn start(context: &Context, endpoint: &str) -> Result<StateDesk, Error> {
+    /// `listener` is woken for each answer.
+    pub(crate) fn start(context: &Context, endpoint: &str, listener: Waker) -> Result<StateDesk, Error> {
         let mut asker = Asker::new(context, Service::LiveEngine, endpoint)?;
         let (wanted, keys) = bounded::<StreamKey>(MAX_WAITING);
         let (found, answers) = bounded(MAX_WAITING);
@@ -34,6 +35,7 @@ impl StateDesk {
                             if found.send(state).is_err() {
                                 return;
                             }
+                            listener.wake();
                         }
                         Ok(None) => {}
                         Err(error) => tracing::warn!(%key, %error, "no state after a truncation"),

@@ -1,39 +1,60 @@
-//! The dull loop: one thread, two sockets, one [`Machine`].
+//! The dull part: two sockets, one [`Machine`], and a queue of what it tells.
 //!
-//! It moves bytes between the sockets, the machine and the application's channel, and decides nothing.
+//! It moves bytes between the sockets, the machine and the application, on the application's thread, and decides
+//! nothing. A thread of its own with a channel was there before: it cost each row one more wake-up of a thread, which is
+//! most of what a row costs, and libzmq queues messages while the application is busy anyway.
 
-use crate::Clock;
 use crate::dialect::Dialect;
 use crate::machine::{Doing, Machine};
-use crossbeam_channel::{Receiver, Sender, TrySendError, select};
+use crate::{Clock, FollowError};
 use gapless_model::MonoTime;
-use gapless_transport::{Requester, Sent, Subscriber, TransportError, WakeReceiver, wait_any};
-use std::time::Duration;
+use gapless_protocol::Settings;
+use gapless_transport::{
+    Context, Fault, Requester, RequesterSettings, Sent, Source, Subscriber, SubscriberSettings,
+    TransportError, WakeReceiver, wait_any, wake_pair,
+};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-/// Live messages read per turn, so that replies and timers are never kept waiting for long.
-const LIVE_PER_TURN: usize = 256;
+/// Live messages read per turn, so that the application does not wait long for the first of them.
+const LIVE_PER_TURN: usize = 64;
 /// Replies read per turn: a page of rows each, so that live data is not kept waiting.
 const REPLIES_PER_TURN: usize = 8;
 /// How often connections are looked at while messages come: far more often than one can break and be there again.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-pub(crate) struct Driver<D: Dialect> {
-    pub(crate) machine: Machine<D>,
-    pub(crate) live: Subscriber,
-    pub(crate) requester: Requester,
-    pub(crate) wake: WakeReceiver,
-    pub(crate) out: Sender<D::Event>,
-    pub(crate) stop: Receiver<()>,
-    pub(crate) clock: Clock,
-    pub(crate) stopped: bool,
-    /// What became of the live connection, while messages from before may still be unread.
-    pub(crate) link_news: Option<bool>,
-    /// How long live messages may wait for more of them.
+/// What a driver needs beside its dialect.
+pub(crate) struct Wiring {
+    pub(crate) context: Option<Context>,
+    pub(crate) live: String,
+    pub(crate) replay: String,
+    pub(crate) receive_limit: u32,
+    /// Events that wait before no more messages are read; the last message may go beyond.
+    pub(crate) queue: usize,
+    pub(crate) requests: usize,
+    pub(crate) settings: Settings,
+    pub(crate) fault: Option<Fault>,
     pub(crate) linger: Duration,
+    /// Ends a wait; `None`: nothing does but its timeout.
+    pub(crate) wake: Option<WakeReceiver>,
+}
+
+pub(crate) struct Driver<D: Dialect> {
+    machine: Machine<D>,
+    live: Subscriber,
+    requester: Requester,
+    wake: WakeReceiver,
+    events: VecDeque<D::Event>,
+    queue: usize,
+    pub(crate) clock: Clock,
+    /// What became of the live connection, while messages from before may still be unread.
+    link_news: Option<bool>,
+    /// How long live messages may wait for more of them.
+    linger: Duration,
     /// When connections were looked at last.
-    pub(crate) looked: MonoTime,
-    /// Whether the application made this thread wait since replies were read.
-    pub(crate) was_held: bool,
+    looked: MonoTime,
+    /// Where there may be something to read since the last wait.
+    ready: Ready,
 }
 
 /// Where there may be something to read. To look costs several calls to the system each, so nobody looks where there
@@ -47,40 +68,83 @@ struct Ready {
 
 impl Ready {
     const EVERYWHERE: Ready = Ready { live: true, replies: true, woken: true };
+    const NOWHERE: Ready = Ready { live: false, replies: false, woken: false };
 }
 
 impl<D: Dialect> Driver<D> {
-    /// Runs until the follower is dropped or a socket fails.
-    pub(crate) fn run(mut self) {
-        if let Err(error) = self.follow() {
-            tracing::error!(%error, "a follower's socket failed: the follower ends");
+    /// Opens the sockets and begins.
+    pub(crate) fn start(dialect: D, wiring: Wiring) -> Result<Driver<D>, FollowError> {
+        let context = wiring.context.unwrap_or_default();
+        let subscribing = SubscriberSettings {
+            receive_limit: wiring.receive_limit,
+            fault: wiring.fault,
+            ..SubscriberSettings::default()
+        };
+        let live = Subscriber::connect(&context, &wiring.live, subscribing)?;
+        let asking = RequesterSettings { watch: true, ..RequesterSettings::default() };
+        let requester = Requester::connect(&context, &wiring.replay, asking)?;
+        let mut driver = Driver {
+            machine: Machine::new(dialect, wiring.settings, wiring.requests, fastrand::u64(..)),
+            live,
+            requester,
+            wake: match wiring.wake {
+                Some(wake) => wake,
+                None => wake_pair()?.1,
+            },
+            events: VecDeque::new(),
+            queue: wiring.queue.max(1),
+            clock: Clock::start(),
+            link_news: None,
+            linger: wiring.linger,
+            looked: MonoTime(0),
+            ready: Ready::EVERYWHERE,
+        };
+        driver.machine.start(driver.clock.now());
+        driver.work()?;
+        Ok(driver)
+    }
+
+    /// The next event, if it is known already.
+    pub(crate) fn try_next(&mut self) -> Option<D::Event> {
+        self.events.pop_front()
+    }
+
+    /// The next event; `None` when there was none until the timeout.
+    pub(crate) fn next_timeout(&mut self, timeout: Duration) -> Result<Option<D::Event>, TransportError> {
+        let until = Instant::now().checked_add(timeout);
+        loop {
+            if let Some(event) = self.try_next() {
+                return Ok(Some(event));
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+            self.step(left)?;
         }
     }
 
-    fn follow(&mut self) -> Result<(), TransportError> {
-        self.machine.start(self.clock.now());
-        self.work()?;
-        let mut ready = Ready::EVERYWHERE;
-        while !self.is_stopped() {
-            let more = self.turn(ready)?;
-            ready = self.wait(more)?;
+    /// Waits until there is something to do, `timeout` at most (`None`: as long as it takes), and does it.
+    pub(crate) fn step(&mut self, timeout: Option<Duration>) -> Result<(), TransportError> {
+        if self.room() == 0 {
+            return self.hold(timeout);
+        }
+        self.wait(timeout)?;
+        let ready = std::mem::replace(&mut self.ready, Ready::NOWHERE);
+        if self.turn(ready)? {
+            self.ready = Ready::EVERYWHERE;
         }
         Ok(())
     }
 
-    /// Priorities: 1 the end, 2 replies, 3 live messages, 4 timers. Replies
-    /// and live messages come before timers, since after a long wait for the application they may hold
-    /// what a timer would miss. When this thread had to wait for the application, both are looked at again: what came
-    /// meanwhile is in time.
+    /// Replies and live messages come before timers, since after a long absence of the application they may hold
+    /// what a timer would miss. Whether there may be more to read.
     fn turn(&mut self, ready: Ready) -> Result<bool, TransportError> {
         if ready.woken {
             self.wake.clear();
         }
-        let mut more_replies = ready.replies && self.read_replies()?;
-        let more_live = (ready.live || self.was_held) && self.read_live()?;
-        if std::mem::take(&mut self.was_held) && !more_replies {
-            more_replies = self.read_replies()?;
-        }
+        let more_replies = ready.replies && self.read_replies()?;
+        let more_live = ready.live && self.read_live()?;
         let now = self.clock.now();
         let is_quiet = !ready.live && !ready.replies;
         if is_quiet || now.since(self.looked) >= LOOK_EVERY {
@@ -99,6 +163,9 @@ impl<D: Dialect> Driver<D> {
 
     fn read_replies(&mut self) -> Result<bool, TransportError> {
         for _ in 0..REPLIES_PER_TURN {
+            if self.room() == 0 {
+                return Ok(true);
+            }
             let Some(reply) = self.requester.try_receive()? else { return Ok(false) };
             self.heed_link()?;
             self.machine.handle_reply(&reply, self.clock.now());
@@ -109,8 +176,8 @@ impl<D: Dialect> Driver<D> {
 
     fn read_live(&mut self) -> Result<bool, TransportError> {
         for _ in 0..LIVE_PER_TURN {
-            if self.stopped {
-                return Ok(false);
+            if self.room() == 0 {
+                return Ok(true);
             }
             let Some(frames) = self.live.try_receive()? else { return Ok(false) };
             self.heed_link()?;
@@ -148,27 +215,37 @@ impl<D: Dialect> Driver<D> {
     }
 
     fn run_timers(&mut self) -> Result<(), TransportError> {
-        let room = self.out.capacity().unwrap_or(0).saturating_sub(self.out.len());
-        self.machine.handle_timeout(room, self.clock.now());
+        self.machine.handle_timeout(self.room(), self.clock.now());
         self.work()
     }
 
-    fn wait(&mut self, more: bool) -> Result<Ready, TransportError> {
-        if more || self.stopped {
-            return Ok(Ready::EVERYWHERE);
+    /// How many more events may wait.
+    fn room(&self) -> usize {
+        self.queue.saturating_sub(self.events.len())
+    }
+
+    /// While nobody takes what was read, nothing more is, and no timer runs: what it would miss may lie unread.
+    fn hold(&mut self, timeout: Option<Duration>) -> Result<(), TransportError> {
+        self.ready = Ready::EVERYWHERE;
+        wait_any([Source::Wake(&self.wake)], timeout)?;
+        self.wake.clear();
+        Ok(())
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<(), TransportError> {
+        if self.ready.live || self.ready.replies {
+            return Ok(());
         }
-        let timeout = self.machine.poll_timeout().map(|due| due.since(self.clock.now()));
-        let sources = [
-            gapless_transport::Source::Subscriber(&self.live),
-            gapless_transport::Source::Requester(&self.requester),
-            gapless_transport::Source::Wake(&self.wake),
-        ];
-        let [live, replies, woken] = wait_any(sources, timeout)?;
+        let due = self.machine.poll_timeout().map(|due| due.since(self.clock.now()));
+        let sources =
+            [Source::Subscriber(&self.live), Source::Requester(&self.requester), Source::Wake(&self.wake)];
+        let [live, replies, woken] = wait_any(sources, [due, timeout].into_iter().flatten().min())?;
         if live && !self.linger.is_zero() {
             // More of them in one go. Whoever stops the follower waits no longer than this.
             std::thread::sleep(self.linger);
         }
-        Ok(Ready { live, replies, woken })
+        self.ready = Ready { live, replies, woken };
+        Ok(())
     }
 
     /// Does what the machine wants until it wants nothing more.
@@ -185,35 +262,9 @@ impl<D: Dialect> Driver<D> {
                     tracing::debug!(endpoint = %self.requester.endpoint(), "no reply in time: a fresh connection");
                     self.requester.renew()?;
                 }
-                Doing::Tell(event) => self.emit(event),
+                Doing::Tell(event) => self.events.push_back(event),
             }
         }
         Ok(())
-    }
-
-    /// Hands an event over; waits for room, which stops the reading of sockets meanwhile.
-    fn emit(&mut self, event: D::Event) {
-        let event = match self.out.try_send(event) {
-            Ok(()) => return,
-            Err(TrySendError::Disconnected(_)) => {
-                self.stopped = true;
-                return;
-            }
-            Err(TrySendError::Full(event)) => event,
-        };
-        if self.stopped {
-            return;
-        }
-        self.was_held = true;
-        select! {
-            send(self.out, event) -> sent => self.stopped = sent.is_err(),
-            recv(self.stop) -> _ => self.stopped = true,
-        }
-    }
-
-    fn is_stopped(&mut self) -> bool {
-        use crossbeam_channel::TryRecvError::Disconnected;
-        self.stopped = self.stopped || self.stop.try_recv() == Err(Disconnected);
-        self.stopped
     }
 }

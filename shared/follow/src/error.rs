@@ -1,8 +1,8 @@
-//! Why a follower cannot start.
+//! Why a follower cannot start or go on.
 
 use gapless_transport::TransportError;
 
-/// Why a follower cannot start. Once started it does not fail: it retries and tells its health.
+/// Why a follower cannot start or go on. Once started it retries and tells its health; only a socket may fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FollowError {
     /// A socket cannot be opened; mostly an address to correct.
@@ -11,7 +11,4 @@ pub enum FollowError {
     /// A setting cannot be used.
     #[error("{0}")]
     Settings(String),
-    /// The machine has no thread left.
-    #[error("cannot start the follower's thread: {0}")]
-    Thread(String),
 }

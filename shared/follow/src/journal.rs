@@ -3,13 +3,12 @@
 pub(crate) mod dialect;
 mod reply;
 
-use crate::handle::{Handle, Wiring};
-use crate::{Clock, FollowError, Progress};
-use crossbeam_channel::Receiver;
+use crate::driver::{Driver, Wiring};
+use crate::{FollowError, Progress};
 use dialect::{JournalDialect, Shared};
 use gapless_model::{Batch, Epoch, Position};
 use gapless_protocol::{Begin, Event, Settings, Source};
-use gapless_transport::{Context, Fault};
+use gapless_transport::{Context, Fault, WakeReceiver};
 use gapless_wire::{JournalRecord, JournalStatusResponse};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +37,7 @@ pub struct JournalSettings {
     pub follower_id: String,
     /// Where to begin; sequences are positions here.
     pub begin: Begin,
-    /// Events that wait for the application before the follower stops reading.
+    /// Events that wait for the reader before no more messages are read; one message may go beyond it.
     pub queue: usize,
     /// Messages queued at the live socket before the publisher drops.
     pub receive_limit: u32,
@@ -51,6 +50,9 @@ pub struct JournalSettings {
     /// How long live records may wait for more, so that one look finds many; zero for whoever is on a row's way to
     /// a screen.
     pub linger: Duration,
+    /// Ends a wait when it is woken; `None`: nothing does but its timeout. It outlives the follower: another one may be
+    /// started with it.
+    pub wake: Option<WakeReceiver>,
 }
 
 impl JournalSettings {
@@ -68,6 +70,7 @@ impl JournalSettings {
             context: None,
             fault: None,
             linger: Duration::ZERO,
+            wake: None,
         }
     }
 }
@@ -104,10 +107,10 @@ pub enum JournalEvent {
     Streams(JournalStatusResponse),
 }
 
-/// Follows one journal partition. Dropping it ends its thread.
-#[derive(Debug)]
+/// Follows one journal partition, on the thread of whoever reads it: sockets are read and timers run in
+/// [`JournalFollower::wait`] alone, which is to be called again and again.
 pub struct JournalFollower {
-    handle: Handle<JournalEvent>,
+    driver: Driver<JournalDialect>,
     shared: Arc<Shared>,
 }
 
@@ -131,13 +134,31 @@ impl JournalFollower {
             settings: settings.coordinator,
             fault: settings.fault,
             linger: settings.linger,
+            wake: settings.wake,
         };
-        Ok(JournalFollower { handle: Handle::start("follow-journal", dialect, wiring)?, shared })
+        Ok(JournalFollower { driver: Driver::start(dialect, wiring)?, shared })
     }
 
-    /// What happens, in order. Disconnected only when a socket failed.
-    pub fn events(&self) -> &Receiver<JournalEvent> {
-        &self.handle.events
+    /// What happened next, if it is known already. Never waits.
+    pub fn try_next(&mut self) -> Option<JournalEvent> {
+        self.driver.try_next()
+    }
+
+    /// Waits until something may have happened, `timeout` at most, or until it is [woken](JournalSettings::wake).
+    /// While more events wait to be taken than [`JournalSettings::queue`], nothing is read.
+    ///
+    /// # Errors
+    /// [`FollowError::Transport`] when a socket failed: nothing comes any more.
+    pub fn wait(&mut self, timeout: Duration) -> Result<(), FollowError> {
+        Ok(self.driver.step(Some(timeout))?)
+    }
+
+    /// What happens next; `None` when nothing did until the timeout.
+    ///
+    /// # Errors
+    /// As [`JournalFollower::wait`].
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<JournalEvent>, FollowError> {
+        Ok(self.driver.next_timeout(timeout)?)
     }
 
     /// Everything up to `position` is safe here: the journal may retire it. `epoch` is the one of the last
@@ -164,10 +185,11 @@ impl JournalFollower {
     pub fn progress(&self) -> Option<Progress> {
         self.shared.progress()
     }
+}
 
-    /// What its times mean.
-    pub fn clock(&self) -> Clock {
-        self.handle.clock
+impl std::fmt::Debug for JournalFollower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JournalFollower").finish_non_exhaustive()
     }
 }
 

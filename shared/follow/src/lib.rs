@@ -1,26 +1,27 @@
 //! Drives the coordinator over real sockets: the one way to follow a journal or streams.
 //!
-//! A follower is one thread with a SUB socket (the live feed, which may drop), a DEALER socket (the
-//! replay side, which may not) and a [`gapless_protocol::Coordinator`] per log. What comes out is a
-//! bounded channel of events: rows in order, each exactly once, and everything that a user should know.
+//! A follower works on the thread of whoever reads it, and only while it is asked. It has a SUB socket (the live feed, which may drop), a DEALER socket (the replay side, which may
+//! not) and a [`gapless_protocol::Coordinator`] per log. What comes out are events in a bounded queue: rows in
+//! order, each exactly once, and everything that a user should know.
 //!
 //! It is not where gaps are reasoned about (that is `gapless-protocol`), it stores no cursor and it knows
 //! no database. [`JournalFollower`] follows one journal partition, [`StreamFollower`] any number of
 //! streams; both are dialects of one driver.
 //!
 //! # Invariants
-//! - One thread owns the sockets and the coordinators; there are no locks around them.
+//! - Sockets and coordinators belong to the reader's thread; there are no threads and no locks here.
 //! - Nothing is handed over that did not decode, and no replayed range whose digest differs.
-//! - A full event channel stops the reading of sockets. What the publisher drops meanwhile is healed.
-//! - Dropping a follower ends its thread, also while it waits for room in the channel.
+//! - A reader that does not ask, or a full queue of events, stops the reading of sockets. What the publisher drops
+//!   meanwhile is healed.
 //!
 //! ```no_run
 //! use gapless_follow::{JournalEvent, JournalFollower, JournalSettings};
 //! use gapless_protocol::Begin;
+//! use std::time::Duration;
 //!
 //! let settings = JournalSettings::new("tcp://127.0.0.1:5552", "tcp://127.0.0.1:5553", Begin::Earliest);
-//! let follower = JournalFollower::start(settings)?;
-//! for event in follower.events() {
+//! let mut follower = JournalFollower::start(settings)?;
+//! while let Some(event) = follower.next_timeout(Duration::from_secs(60))? {
 //!     if let JournalEvent::Record { record, batch, .. } = event {
 //!         println!("{} {} {}", record.position, batch.key, batch.range());
 //!     }
@@ -35,7 +36,6 @@ mod dialect;
 mod driver;
 mod error;
 mod exchange;
-mod handle;
 mod journal;
 mod logs;
 mod machine;

@@ -7,13 +7,13 @@ mod reply;
 mod request;
 mod server;
 
-use crate::handle::{Handle, Wiring};
+use crate::driver::{Driver, Wiring};
 use crate::{Clock, FollowError, Progress};
-use crossbeam_channel::Receiver;
 use dialect::StreamDialect;
 use gapless_model::{Batch, Digest, Epoch, Seq, StreamKey, UnixNanos};
 use gapless_protocol::{Begin, Event, Settings, Source};
-use gapless_transport::{Context, Fault};
+use gapless_transport::{Context, Fault, WakeReceiver};
+use std::time::Duration;
 
 /// Events that wait for the application: a few commits' worth of batches.
 const DEFAULT_QUEUE: usize = 1024;
@@ -62,7 +62,7 @@ pub struct StreamSettings {
     pub replay: String,
     /// Which streams.
     pub select: Select,
-    /// Events that wait for the application before the follower stops reading.
+    /// Events that wait for the reader before no more messages are read; one message may go beyond it.
     pub queue: usize,
     /// Messages queued at the live socket before the publisher drops.
     pub receive_limit: u32,
@@ -76,6 +76,8 @@ pub struct StreamSettings {
     pub context: Option<Context>,
     /// Drops live messages on purpose; for tests.
     pub fault: Option<Fault>,
+    /// Ends a wait when it is woken; `None`: nothing does but its timeout.
+    pub wake: Option<WakeReceiver>,
 }
 
 impl StreamSettings {
@@ -92,6 +94,7 @@ impl StreamSettings {
             coordinator: Settings::default(),
             context: None,
             fault: None,
+            wake: None,
         }
     }
 }
@@ -134,15 +137,15 @@ pub enum StreamEvent {
 /// Decides where to begin in each stream, when it is found.
 pub(crate) type BeginWith = Box<dyn FnMut(&StreamKey) -> StreamBegin + Send>;
 
-/// Follows streams. Dropping it ends its thread.
-#[derive(Debug)]
+/// Follows streams, on the thread of whoever reads it: sockets are read and timers run in [`StreamFollower::wait`]
+/// alone, which is to be called again and again.
 pub struct StreamFollower {
-    handle: Handle<StreamEvent>,
+    driver: Driver<StreamDialect>,
 }
 
 impl StreamFollower {
     /// Begins to follow. It does not wait for the servers to be there. `begin` is asked once for each
-    /// stream, on the follower's thread: it must be quick.
+    /// stream, while the follower is read: it must be quick.
     ///
     /// # Errors
     /// [`FollowError`] when an address or the selection cannot be used.
@@ -161,19 +164,43 @@ impl StreamFollower {
             requests: settings.requests,
             settings: settings.coordinator,
             fault: settings.fault,
-            linger: std::time::Duration::ZERO,
+            linger: Duration::ZERO,
+            wake: settings.wake,
         };
-        Ok(StreamFollower { handle: Handle::start("follow-streams", dialect, wiring)? })
+        Ok(StreamFollower { driver: Driver::start(dialect, wiring)? })
     }
 
-    /// What happens. Disconnected only when a socket failed.
-    pub fn events(&self) -> &Receiver<StreamEvent> {
-        &self.handle.events
+    /// What happened next, if it is known already. Never waits.
+    pub fn try_next(&mut self) -> Option<StreamEvent> {
+        self.driver.try_next()
+    }
+
+    /// Waits until something may have happened, `timeout` at most (`None`: as long as it takes), or until it is
+    /// [woken](StreamSettings::wake).
+    ///
+    /// # Errors
+    /// [`FollowError::Transport`] when a socket failed: nothing comes any more.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<(), FollowError> {
+        Ok(self.driver.step(timeout)?)
+    }
+
+    /// What happens next; `None` when nothing did until the timeout.
+    ///
+    /// # Errors
+    /// As [`StreamFollower::wait`].
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<StreamEvent>, FollowError> {
+        Ok(self.driver.next_timeout(timeout)?)
     }
 
     /// What its times mean.
     pub fn clock(&self) -> Clock {
-        self.handle.clock
+        self.driver.clock
+    }
+}
+
+impl std::fmt::Debug for StreamFollower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamFollower").finish_non_exhaustive()
     }
 }
 

@@ -72,6 +72,30 @@ impl Batch {
         SeqRange::of_len(self.start, self.rows.len() as u64)
     }
 
+    /// Whether `next` begins where this one ends, under the same marks, so that both can be one batch.
+    pub fn goes_on_with(&self, next: &Batch) -> bool {
+        (self.epoch, self.flags) == (next.epoch, next.flags)
+            && self.range().end() == next.start
+            && self.rows.takes(&next.rows)
+    }
+
+    /// Puts a batch that this one [goes on with](Batch::goes_on_with) behind it: the marks that belong to an end are
+    /// then those of `next`. Gives it back when its rows are others.
+    ///
+    /// # Errors
+    /// `next`, untouched.
+    #[allow(clippy::result_large_err)] // It goes back to whoever asked, and is kept there.
+    pub fn append(&mut self, next: Batch) -> Result<(), Batch> {
+        let Batch { ts_publish_us, earliest, digest, .. } = next;
+        match self.rows.append(next.rows) {
+            Ok(()) => {
+                (self.ts_publish_us, self.earliest, self.digest) = (ts_publish_us, earliest, digest);
+                Ok(())
+            }
+            Err(rows) => Err(Batch { rows, ..next }),
+        }
+    }
+
     /// Keeps the rows whose sequences lie in `range`; the running digest then no longer fits and is
     /// cleared unless the last row stays.
     pub fn cut(self, range: SeqRange) -> Batch {

@@ -165,6 +165,15 @@ impl Rows {
         self
     }
 
+    /// Whether [`Rows::append`] would take `more`, and all of them were a batch.
+    pub fn takes(&self, more: &Rows) -> bool {
+        let same_columns = match (self, more) {
+            (Rows::Metrics(rows), Rows::Metrics(more)) => rows.has_columns(&more.columns),
+            _ => self.kind() == more.kind(),
+        };
+        same_columns && self.len() + more.len() <= MAX_ROWS_PER_BATCH
+    }
+
     /// Puts `more` behind these rows; gives it back when it is of another kind or has other columns.
     ///
     /// # Errors
@@ -199,6 +208,15 @@ impl Rows {
     /// [`RowError`] naming the first wrong row: a price that is not finite, `high` below another price,
     /// too many rows or columns, values that do not fill whole rows, a text that is too long.
     pub fn validate(&self) -> Result<(), RowError> {
+        self.validate_beside(&Arc::default())
+    }
+
+    /// As [`Rows::validate`], for a reader of many batches: where the columns are `checked` itself, of the batch before,
+    /// their names are not looked at again.
+    ///
+    /// # Errors
+    /// As [`Rows::validate`].
+    pub fn validate_beside(&self, checked: &Arc<[String]>) -> Result<(), RowError> {
         if self.len() > MAX_ROWS_PER_BATCH {
             return Err(RowError::Batch(format!(
                 "{} rows in one batch: send at most {MAX_ROWS_PER_BATCH}",
@@ -207,7 +225,7 @@ impl Rows {
         }
         match self {
             Rows::Candles(rows) => each(rows, Candle::check),
-            Rows::Metrics(rows) => rows.check(),
+            Rows::Metrics(rows) => rows.check(checked),
             Rows::Warnings(rows) => each(rows, Warning::check),
         }
     }
@@ -261,13 +279,14 @@ impl MetricRows {
         Arc::ptr_eq(&self.columns, columns) || self.columns == *columns
     }
 
-    fn check(&self) -> Result<(), RowError> {
+    fn check(&self, checked: &Arc<[String]>) -> Result<(), RowError> {
         let width = self.columns.len();
         if self.ts.is_empty() && self.values.is_empty() {
             return Ok(());
         }
-        if width == 0 || width > MAX_COLUMNS {
-            return Err(RowError::Batch(format!("{width} columns: a metrics row has 1 to {MAX_COLUMNS}")));
+        // No columns are the same nothing everywhere, and are wrong.
+        if width == 0 || !Arc::ptr_eq(&self.columns, checked) {
+            self.check_columns()?;
         }
         if self.values.len() != self.ts.len() * width {
             return Err(RowError::Batch(format!(
@@ -275,6 +294,20 @@ impl MetricRows {
                 self.values.len(),
                 self.ts.len()
             )));
+        }
+        match self.values.iter().position(|value| value.is_infinite()) {
+            Some(at) => Err(RowError::Row {
+                row: at / width,
+                reason: format!("{} is infinite: send a number or leave it out", self.columns[at % width]),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_columns(&self) -> Result<(), RowError> {
+        let width = self.columns.len();
+        if width == 0 || width > MAX_COLUMNS {
+            return Err(RowError::Batch(format!("{width} columns: a metrics row has 1 to {MAX_COLUMNS}")));
         }
         let mut hashes = [0; MAX_COLUMNS];
         for (index, name) in self.columns.iter().enumerate() {
@@ -290,13 +323,7 @@ impl MetricRows {
                 return Err(RowError::Batch(format!("column {name:?} is named twice")));
             }
         }
-        match self.values.iter().position(|value| value.is_infinite()) {
-            Some(at) => Err(RowError::Row {
-                row: at / width,
-                reason: format!("{} is infinite: send a number or leave it out", self.columns[at % width]),
-            }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

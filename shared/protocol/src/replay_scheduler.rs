@@ -6,7 +6,7 @@
 //! given up. Silence, "busy" and "not yet" are no strikes, however often: they say nothing about the rows.
 //!
 //! Several chunks in flight were rejected: they would compete for the same bounded buffer, and one chunk
-//! of 10,000 rows already hides the round trip.
+//! of some ten thousand rows already hides the round trip.
 
 use crate::backoff::Backoff;
 use crate::request_slot::RequestSlot;

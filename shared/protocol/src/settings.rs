@@ -11,7 +11,8 @@ pub struct Settings {
     /// The most bytes that are kept while a gap is open. Default 16 MiB: the largest message, so any
     /// chunk that can arrive can also be kept.
     pub max_buffer_bytes: usize,
-    /// The most rows asked for at once. Default 10,000: the most that a version 1 server answers.
+    /// The most rows asked for at once; servers may answer with fewer, those of version 1 with 10,000. Default 40,000:
+    /// a third of what a columnar archive reads in one go, and a hundredth of a second.
     pub chunk_rows: u64,
     /// How long an answer may take. Default 5 s: longer than a busy server needs for one chunk.
     pub request_timeout: Duration,
@@ -43,7 +44,7 @@ impl Default for Settings {
         Settings {
             max_buffer_rows: 65_536,
             max_buffer_bytes: 16 << 20,
-            chunk_rows: 10_000,
+            chunk_rows: 40_000,
             request_timeout: Duration::from_secs(5),
             backoff_initial: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),

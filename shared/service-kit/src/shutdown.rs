@@ -32,6 +32,17 @@ struct Shared {
     receiver: Receiver<()>,
     guards: Mutex<BTreeMap<u64, String>>,
     next_guard: AtomicU64,
+    calls: Calls,
+}
+
+/// What is to be called on request.
+#[derive(Default)]
+struct Calls(Mutex<Vec<Box<dyn Fn() + Send>>>);
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} calls", lock(&self.0).len())
+    }
 }
 
 impl Default for Shutdown {
@@ -53,6 +64,7 @@ impl Shutdown {
                 receiver,
                 guards: Mutex::new(BTreeMap::new()),
                 next_guard: AtomicU64::new(0),
+                calls: Calls::default(),
             }),
         }
     }
@@ -61,6 +73,18 @@ impl Shutdown {
     pub fn request(&self) {
         self.shared.requested.store(true, Ordering::SeqCst);
         lock(&self.shared.sender).take();
+        for call in lock(&self.shared.calls.0).drain(..) {
+            call();
+        }
+    }
+
+    /// Calls `call` once the stop is asked for, or now if it was: for threads that wait for something else than a
+    /// channel and have to be woken. It runs on the thread that asks and must be quick.
+    pub fn on_request(&self, call: impl Fn() + Send + 'static) {
+        lock(&self.shared.calls.0).push(Box::new(call));
+        if self.is_requested() {
+            self.request();
+        }
     }
 
     /// Whether the stop was asked for.

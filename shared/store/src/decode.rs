@@ -12,8 +12,8 @@ use duckdb::arrow::array::{
 use duckdb::arrow::datatypes::Int64Type;
 use duckdb::arrow::record_batch::RecordBatch;
 use gapless_model::{
-    Batch, Candle, Digest, Epoch, Flags, Kind, MAX_ROWS_PER_BATCH, MetricRows, Rows, Seq, Severity,
-    StreamKey, UnixMillis, UnixNanos, Warning,
+    Batch, Candle, Digest, Epoch, Flags, Kind, MetricRows, Rows, Seq, Severity, StreamKey, UnixMillis,
+    UnixNanos, Warning,
 };
 use std::sync::Arc;
 
@@ -104,37 +104,18 @@ impl<'a> Decoder<'a> {
 
 fn continues(open: &Batch, start: Seq, mark: &Mark, rows: &Rows) -> bool {
     let own = Mark { epoch: open.epoch.0, flags: open.flags.0, ts_publish_us: open.ts_publish_us };
-    own == *mark && open.range().end() == start && fits(&open.rows, rows)
+    own == *mark && open.range().end() == start && open.rows.takes(rows)
 }
 
 /// Whether `next` looks like the rest of the batch that `last` is the beginning of.
 pub(crate) fn same_batch(last: &Batch, next: &Batch) -> bool {
-    let mark = |batch: &Batch| (batch.epoch, batch.flags, batch.ts_publish_us);
-    mark(last) == mark(next) && last.range().end() == next.start && fits(&last.rows, &next.rows)
+    last.ts_publish_us == next.ts_publish_us && last.goes_on_with(next)
 }
 
-/// Whether rows can go into one batch.
-fn fits(own: &Rows, more: &Rows) -> bool {
-    let same_names = match (own, more) {
-        (Rows::Metrics(own), Rows::Metrics(more)) => own.columns == more.columns,
-        (Rows::Candles(_) | Rows::Metrics(_) | Rows::Warnings(_), _) => true,
-    };
-    same_names && own.len() + more.len() <= MAX_ROWS_PER_BATCH
-}
-
-/// Adds rows of the same kind and the same columns.
-pub(crate) fn extend(own: &mut Rows, more: Rows) {
-    match (own, more) {
-        (Rows::Candles(own), Rows::Candles(more)) => own.extend(more),
-        (Rows::Metrics(own), Rows::Metrics(more)) => {
-            own.ts.extend(more.ts);
-            own.values.extend(more.values);
-        }
-        (Rows::Warnings(own), Rows::Warnings(more)) => own.extend(more),
-        (Rows::Candles(_) | Rows::Metrics(_) | Rows::Warnings(_), _) => {
-            debug_assert!(false, "one query gave rows of two kinds");
-        }
-    }
+/// Puts rows behind others that [take](Rows::takes) them.
+fn extend(own: &mut Rows, more: Rows) {
+    let taken = own.append(more);
+    debug_assert!(taken.is_ok(), "one query gave rows of two kinds");
 }
 
 /// The value columns of a chunk.

@@ -4,7 +4,8 @@
 //! and it decides nothing about gaps; that is `gapless-protocol`, driven by `gapless-follow`.
 //!
 //! # Invariants
-//! - A socket belongs to one thread at a time: every socket type is `Send`, none is `Sync`.
+//! - A socket belongs to one thread at a time, its owner or whoever holds its lock: every socket type is `Send`, none
+//!   is `Sync`.
 //! - Nothing here blocks on a peer: publishing drops for a slow subscriber, answering drops for a slow
 //!   requester, sending a request reports that it could not be queued.
 //! - Every socket has a finite linger, a largest message and queue limits, set before bind or connect.
@@ -29,11 +30,13 @@ mod endpoint;
 mod error;
 mod frame;
 mod holder;
+mod inbox;
 mod link;
 mod poller;
 mod publisher;
 mod requester;
 mod router;
+mod router_server;
 mod subscriber;
 mod wake;
 
@@ -43,8 +46,9 @@ pub use error::TransportError;
 pub use frame::Frame;
 pub use poller::{Source, wait_any};
 pub use publisher::{Publisher, PublisherSettings, Subscription};
-pub use requester::{Reach, Requester, RequesterSettings, Sent};
-pub use router::{Handler, Hooks, PeerId, Replier, Request, RouterCounts, RouterServer, RouterSettings};
+pub use requester::{Reach, Requester, RequesterSettings, Sent, Watch};
+pub use router::{Hooks, PeerId, Replier, Request, Router, RouterCounts, RouterSettings};
+pub use router_server::RouterServer;
 pub use subscriber::{Fault, Subscriber, SubscriberSettings};
 pub use wake::{WakeReceiver, Waker, wake_pair};
 

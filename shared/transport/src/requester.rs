@@ -2,10 +2,11 @@
 
 use crate::context::{Limits, connect};
 use crate::error::During;
+use crate::inbox::Inbox;
 use crate::link::LinkMonitor;
-use crate::poller::poll;
-use crate::subscriber::receive_all;
-use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError};
+use crate::poller::left;
+use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, Source, TransportError, wait_any};
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 /// Without a connection for this long, nobody was at its other end: on a network one comes up in tenths. A
@@ -51,6 +52,10 @@ pub enum Sent {
     Full,
 }
 
+/// Where to wait for replies of a [`Requester`] that other threads use meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch(pub(crate) RawFd);
+
 /// What became of the connection to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -69,7 +74,7 @@ pub struct Requester {
     context: Context,
     endpoint: Endpoint,
     settings: RequesterSettings,
-    socket: zmq::Socket,
+    inbox: Inbox,
     link: Option<LinkMonitor>,
     /// Since when there is no connection; `None` while there is one.
     away_since: Option<Instant>,
@@ -90,12 +95,12 @@ impl Requester {
         TransportError: From<E::Error>,
     {
         let endpoint = endpoint.try_into()?;
-        let (socket, link) = open(context, &endpoint, &settings)?;
+        let (inbox, link) = open(context, &endpoint, &settings)?;
         Ok(Requester {
             context: context.clone(),
             endpoint,
             settings,
-            socket,
+            inbox,
             link,
             away_since: Some(Instant::now()),
         })
@@ -112,7 +117,7 @@ impl Requester {
     /// [`TransportError::Socket`] when libzmq refuses for another reason than a full queue.
     pub fn send(&mut self, request: impl Into<Frame>) -> Result<Sent, TransportError> {
         let frames = [zmq::Message::new(), request.into().into_message()];
-        match self.socket.send_multipart(frames, zmq::DONTWAIT) {
+        match self.inbox.socket().send_multipart(frames, zmq::DONTWAIT) {
             Ok(()) => Ok(Sent::Queued),
             Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(Sent::Full),
             Err(error) => Err(error).during("send a request"),
@@ -125,7 +130,7 @@ impl Requester {
     /// # Errors
     /// [`TransportError::Socket`] when libzmq refuses.
     pub fn try_receive(&mut self) -> Result<Option<Frame>, TransportError> {
-        while let Some(mut frames) = receive_all(&self.socket)? {
+        while let Some(mut frames) = self.inbox.receive()? {
             match (frames.pop(), frames.pop(), frames.pop()) {
                 (Some(body), Some(delimiter), None) if delimiter.is_empty() => return Ok(Some(body)),
                 _ => tracing::debug!(endpoint = %self.endpoint, "dropped a reply of a wrong shape"),
@@ -134,16 +139,34 @@ impl Requester {
         Ok(None)
     }
 
+    /// Whether there is a reply of which [`Requester::watch`] does not tell: sending takes its sign away. To be asked after
+    /// the requester was used and before anybody waits there.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses.
+    pub fn hides_reply(&self) -> Result<bool, TransportError> {
+        self.inbox.has_message()
+    }
+
+    /// Where to wait for a reply without holding the requester; of no more use once it is [renewed](Requester::renew) or
+    /// dropped.
+    pub fn watch(&self) -> Watch {
+        Watch(self.inbox.fd())
+    }
+
     /// The next reply, waiting for it at most `timeout`.
     ///
     /// # Errors
     /// [`TransportError::Socket`] when libzmq refuses.
     pub fn receive(&mut self, timeout: Duration) -> Result<Option<Frame>, TransportError> {
-        if let Some(reply) = self.try_receive()? {
-            return Ok(Some(reply));
+        let until = Instant::now().checked_add(timeout);
+        loop {
+            if let Some(reply) = self.try_receive()? {
+                return Ok(Some(reply));
+            }
+            let Some(left) = left(until) else { return Ok(None) };
+            wait_any([Source::Requester(self)], left)?;
         }
-        poll(&mut [self.socket.as_poll_item(zmq::POLLIN)], Some(timeout))?;
-        self.try_receive()
     }
 
     /// Replaces the socket by a fresh one. Replies to earlier requests never arrive.
@@ -151,7 +174,7 @@ impl Requester {
     /// # Errors
     /// [`TransportError::Socket`] when no socket can be opened.
     pub fn renew(&mut self) -> Result<(), TransportError> {
-        (self.socket, self.link) = open(&self.context, &self.endpoint, &self.settings)?;
+        (self.inbox, self.link) = open(&self.context, &self.endpoint, &self.settings)?;
         self.away_since.get_or_insert_with(Instant::now);
         Ok(())
     }
@@ -178,8 +201,8 @@ impl Requester {
         Ok(None)
     }
 
-    pub(crate) fn raw(&self) -> &zmq::Socket {
-        &self.socket
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 }
 
@@ -193,7 +216,7 @@ fn open(
     context: &Context,
     endpoint: &Endpoint,
     settings: &RequesterSettings,
-) -> Result<(zmq::Socket, Option<LinkMonitor>), TransportError> {
+) -> Result<(Inbox, Option<LinkMonitor>), TransportError> {
     let limits = Limits {
         send: settings.send_limit,
         receive: settings.receive_limit,
@@ -203,5 +226,5 @@ fn open(
     let socket = context.socket(zmq::DEALER, limits)?;
     let link = settings.watch.then(|| LinkMonitor::attach(context, &socket)).transpose()?;
     connect(&socket, endpoint)?;
-    Ok((socket, link))
+    Ok((Inbox::new(socket)?, link))
 }

@@ -1,34 +1,31 @@
-//! The answering end of request and reply.
+//! The answering end of request and reply, on the thread of whoever looks at requests.
 //!
-//! One thread owns the ROUTER socket. Requests go out of it through a bounded channel to whoever works
-//! on them, or are looked at on that thread where a look is all it takes; replies come back through another channel from
-//! any thread. The complication is that nothing may make
-//! that thread wait: a full request channel is answered by the `refuse` hook at once, and a reply to a
-//! peer that does not read is dropped (`ROUTER_MANDATORY` tells). Handing the socket to the workers with
-//! a lock was rejected: a worker that waits for the lock holds a reply, and a socket has one owner.
+//! Replies come from that thread, or through a bounded channel from any other. A reply to a peer that does not read is
+//! dropped (`ROUTER_MANDATORY` tells). Handing the socket from thread to thread with a lock was rejected: a thread that
+//! waits for the lock holds a reply, and a socket has one owner.
 
 use crate::context::{Limits, bind};
 use crate::error::During;
-use crate::poller::poll;
-use crate::subscriber::receive_all;
+use crate::inbox::Inbox;
 use crate::{
-    Context, DEFAULT_LINGER, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError, WakeReceiver, Waker,
-    wake_pair,
+    Context, DEFAULT_LINGER, Endpoint, Frame, MAX_MESSAGE_BYTES, Source, TransportError, WakeReceiver, Waker,
+    wait_any,
 };
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::{JoinHandle, ThreadId};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::ThreadId;
+use std::time::Duration;
 
-/// Requests taken per turn before replies are looked at again.
-const REQUESTS_PER_TURN: usize = 64;
+/// Requests shown per step.
+const REQUESTS_PER_STEP: usize = 64;
 /// The most frames of addressing before a request: its own identity, some proxies and the delimiter.
 const MAX_PATH_FRAMES: usize = 5;
 
-/// How a [`RouterServer`] is set up.
+/// How a [`Router`] or a [`crate::RouterServer`] is set up.
 #[derive(Debug, Clone)]
 pub struct RouterSettings {
-    /// Name of the thread, for people who look at the process.
+    /// Name of a server's thread, for people who look at the process.
     pub name: &'static str,
     /// Replies queued per peer before further ones to it are dropped. Requesters keep few requests in
     /// flight; a producer with a window of acknowledgements needs as many.
@@ -37,10 +34,12 @@ pub struct RouterSettings {
     pub receive_limit: u32,
     /// The largest request taken; a peer that sends more is cut off.
     pub max_message_bytes: usize,
-    /// Requests waiting for a worker, over all peers; further ones are refused at once.
+    /// Requests waiting for a server's worker, over all peers; further ones are refused at once.
     pub queue: usize,
-    /// Replies waiting for the socket; workers wait when it is full, which the socket's thread ends soon.
+    /// Replies of other threads waiting for the socket; those threads wait when it is full.
     pub reply_queue: usize,
+    /// Woken for each request that waits for a worker, where that one waits for more than a channel.
+    pub waker: Option<Waker>,
 }
 
 impl Default for RouterSettings {
@@ -52,6 +51,7 @@ impl Default for RouterSettings {
             max_message_bytes: MAX_MESSAGE_BYTES,
             queue: 1024,
             reply_queue: 256,
+            waker: None,
         }
     }
 }
@@ -78,10 +78,10 @@ pub struct Request {
     pub body: Frame,
 }
 
-/// What happened at a [`RouterServer`] since it was bound.
+/// What happened at a socket since it was bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RouterCounts {
-    /// Requests handed to workers or to the handler.
+    /// Requests that came, also those that were refused.
     pub requests: u64,
     /// Requests refused because the queue was full.
     pub refused: u64,
@@ -94,9 +94,9 @@ pub struct RouterCounts {
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+pub(crate) struct Counters {
     requests: AtomicU64,
-    refused: AtomicU64,
+    pub(crate) refused: AtomicU64,
     malformed: AtomicU64,
     replies: AtomicU64,
     dropped: AtomicU64,
@@ -123,17 +123,21 @@ impl AtOnce {
         if self.thread.get() != Some(&std::thread::current().id()) {
             return Some(reply);
         }
-        self.replies.lock().unwrap_or_else(PoisonError::into_inner).push(reply);
+        self.lock().push(reply);
         None
     }
 
     fn drain(&self) -> Vec<(PeerId, Frame)> {
-        std::mem::take(&mut *self.replies.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(PeerId, Frame)>> {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Replier {
-    /// Answers a request. Waits only while the reply queue is full; after the server's end it does nothing.
+    /// Answers a request. Waits only while the reply queue is full; after the socket's end it does nothing.
     pub fn send(&self, peer: PeerId, body: impl Into<Frame>) {
         let Some(reply) = self.at_once.take((peer, body.into())) else { return };
         if self.replies.send(reply).is_ok() {
@@ -142,81 +146,35 @@ impl Replier {
     }
 }
 
-/// A ROUTER socket with its thread. Requests may come from a REQ or a DEALER, with or without the empty
-/// delimiter; replies go back in the same shape. Dropping it stops the thread and closes the socket.
-#[derive(Debug)]
-pub struct RouterServer {
+/// A ROUTER socket. Requests may come from a REQ or a DEALER, with or without the empty
+/// delimiter; replies go back in the same shape.
+pub struct Router {
+    inbox: Inbox,
     endpoint: Endpoint,
-    requests: Receiver<Request>,
+    wake: WakeReceiver,
+    from_others: Receiver<(PeerId, Frame)>,
     replier: Replier,
+    malformed: fn() -> Option<Vec<u8>>,
     counters: Arc<Counters>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
 }
 
-/// Looks at a request on the socket's thread, which waits meanwhile: it must be quick and never block.
-pub type Handler = Box<dyn FnMut(Request, &Replier) + Send>;
-
-impl RouterServer {
-    /// Opens and binds the socket and starts its thread.
+impl Router {
+    /// Opens and binds the socket. `wake` ends its wait, also for what has nothing to do with it. `malformed` gives the
+    /// reply to a message that is not one frame of request.
     ///
     /// # Errors
-    /// [`TransportError::AddressInUse`], [`TransportError::Endpoint`], [`TransportError::Open`] or
-    /// [`TransportError::Thread`].
+    /// [`TransportError::AddressInUse`], [`TransportError::Endpoint`] or [`TransportError::Open`].
     pub fn bind<E>(
         context: &Context,
         endpoint: E,
-        settings: RouterSettings,
-        hooks: Hooks,
-    ) -> Result<RouterServer, TransportError>
-    where
-        E: TryInto<Endpoint>,
-        TransportError: From<E::Error>,
-    {
-        let (to_workers, requests) = bounded(settings.queue);
-        RouterServer::start(
-            context,
-            endpoint.try_into()?,
-            &settings,
-            hooks,
-            Takes::Workers(to_workers),
-            requests,
-        )
-    }
-
-    /// The same, with requests handed to `handler` instead of a queue: for what takes less time than waking a worker.
-    ///
-    /// # Errors
-    /// As [`RouterServer::bind`].
-    pub fn bind_with<E>(
-        context: &Context,
-        endpoint: E,
-        settings: RouterSettings,
-        hooks: Hooks,
-        handler: Handler,
-    ) -> Result<RouterServer, TransportError>
-    where
-        E: TryInto<Endpoint>,
-        TransportError: From<E::Error>,
-    {
-        RouterServer::start(
-            context,
-            endpoint.try_into()?,
-            &settings,
-            hooks,
-            Takes::Handler(handler),
-            bounded(0).1,
-        )
-    }
-
-    fn start(
-        context: &Context,
-        endpoint: Endpoint,
         settings: &RouterSettings,
-        hooks: Hooks,
-        takes: Takes,
-        requests: Receiver<Request>,
-    ) -> Result<RouterServer, TransportError> {
+        malformed: fn() -> Option<Vec<u8>>,
+        wake: (Waker, WakeReceiver),
+    ) -> Result<Router, TransportError>
+    where
+        E: TryInto<Endpoint>,
+        TransportError: From<E::Error>,
+    {
         let limits = Limits {
             send: settings.send_limit,
             receive: settings.receive_limit,
@@ -225,27 +183,13 @@ impl RouterServer {
         };
         let socket = context.socket(zmq::ROUTER, limits)?;
         socket.set_router_mandatory(true).during("configure")?;
-        let endpoint = bind(&socket, &endpoint)?;
-        let (replies, from_workers) = bounded(settings.reply_queue);
-        let (waker, wake) = wake_pair()?;
-        let counters = Arc::new(Counters::default());
-        let stop = Arc::new(AtomicBool::new(false));
+        let endpoint = bind(&socket, &endpoint.try_into()?)?;
+        let (replies, from_others) = bounded(settings.reply_queue);
+        let (waker, wake) = wake;
         let replier = Replier { replies, waker, at_once: Arc::default() };
-        let shell = Shell {
-            socket,
-            wake,
-            takes,
-            replier: replier.clone(),
-            from_workers,
-            hooks,
-            counters: counters.clone(),
-            stop: stop.clone(),
-        };
-        let thread = std::thread::Builder::new()
-            .name(settings.name.into())
-            .spawn(move || shell.run())
-            .map_err(|error| TransportError::Thread { name: settings.name, reason: error.to_string() })?;
-        Ok(RouterServer { endpoint, requests, replier, counters, stop, thread: Some(thread) })
+        let counters = Arc::default();
+        let inbox = Inbox::new(socket)?;
+        Ok(Router { inbox, endpoint, wake, from_others, replier, malformed, counters })
     }
 
     /// Where it is really bound.
@@ -253,145 +197,81 @@ impl RouterServer {
         &self.endpoint
     }
 
-    /// Requests, for any number of workers. Disconnected once the server is dropped. None ever come where a handler
-    /// takes them.
-    pub fn requests(&self) -> &Receiver<Request> {
-        &self.requests
-    }
-
     /// A way to answer.
     pub fn replier(&self) -> Replier {
         self.replier.clone()
     }
 
-    /// What happened so far.
-    pub fn counts(&self) -> RouterCounts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        RouterCounts {
-            requests: read(&self.counters.requests),
-            refused: read(&self.counters.refused),
-            malformed: read(&self.counters.malformed),
-            replies: read(&self.counters.replies),
-            dropped: read(&self.counters.dropped),
-        }
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 
-    /// Sends the replies that are queued, then closes the socket. The same as dropping it.
-    pub fn stop(self) {}
-}
-
-impl Drop for RouterServer {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.replier.waker.wake();
-        if let Some(thread) = self.thread.take() {
-            // A panic there was already reported by its own thread.
-            let _ = thread.join();
-        }
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
-}
 
-/// Who takes requests.
-enum Takes {
-    Workers(Sender<Request>),
-    Handler(Handler),
-}
-
-/// The thread's side.
-struct Shell {
-    socket: zmq::Socket,
-    wake: WakeReceiver,
-    takes: Takes,
-    replier: Replier,
-    from_workers: Receiver<(PeerId, Frame)>,
-    hooks: Hooks,
-    counters: Arc<Counters>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Shell {
-    fn run(mut self) {
+    /// Waits for something to do, `timeout` at most (`None`: as long as it takes): sends the replies of other threads, and
+    /// shows `take` requests, some at a time. What is replied on this thread leaves with [`Router::send_replies`].
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`] when libzmq refuses: the socket is of no more use.
+    pub fn step(
+        &mut self,
+        timeout: Option<Duration>,
+        mut take: impl FnMut(Request, &Replier),
+    ) -> Result<(), TransportError> {
         // There is one such thread.
         let _ = self.replier.at_once.thread.set(std::thread::current().id());
-        loop {
-            if let Err(error) = self.turn() {
-                tracing::error!(%error, "a request socket failed and is closed");
-                return;
-            }
-            if self.stop.load(Ordering::SeqCst) {
-                self.send_replies();
-                return;
-            }
-        }
-    }
-
-    /// Priorities: 1 replies, since they free workers and peers; 2 requests, some at a time.
-    fn turn(&mut self) -> Result<(), TransportError> {
-        let mut items =
-            [self.socket.as_poll_item(zmq::POLLIN), zmq::PollItem::from_fd(self.wake.fd(), zmq::POLLIN)];
-        poll(&mut items, None)?;
-        let woken = items.last().is_some_and(zmq::PollItem::is_readable);
+        let [requests, woken] = wait_any([Source::Router(self), Source::Wake(&self.wake)], timeout)?;
         if woken {
             self.wake.clear();
         }
-        self.send_replies();
-        for _ in 0..REQUESTS_PER_TURN {
-            match receive_all(&self.socket)? {
-                Some(frames) => {
-                    self.take(frames);
-                    // A handler may take milliseconds, and whoever waits for a reply did nothing to earn that.
-                    self.send_replies();
+        // They come first, since they free others and peers.
+        self.send_replies_of_others();
+        if !requests {
+            return Ok(());
+        }
+        for _ in 0..REQUESTS_PER_STEP {
+            let Some(frames) = self.inbox.receive()? else { return Ok(()) };
+            match parse(frames) {
+                Shape::Request(request) => {
+                    count(&self.counters.requests);
+                    take(request, &self.replier);
                 }
-                None => break,
+                Shape::Malformed(peer) => {
+                    count(&self.counters.malformed);
+                    if let Some(reply) = (self.malformed)() {
+                        self.reply(&peer, reply.into());
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    fn send_replies(&mut self) {
-        while let Ok((peer, body)) = self.from_workers.try_recv() {
+    /// Whether replies of this thread wait for [`Router::send_replies`].
+    pub fn has_replies(&self) -> bool {
+        !self.replier.at_once.lock().is_empty()
+    }
+
+    /// Sends the replies that are there.
+    pub fn send_replies(&mut self) {
+        for (peer, body) in self.replier.at_once.drain() {
             self.reply(&peer, body);
         }
+        self.send_replies_of_others();
     }
 
-    fn take(&mut self, frames: Vec<Frame>) {
-        match parse(frames) {
-            Shape::Request(request) => self.take_request(request),
-            Shape::Malformed(peer) => {
-                count(&self.counters.malformed);
-                if let Some(reply) = (self.hooks.malformed)() {
-                    self.reply(&peer, reply.into());
-                }
-            }
-        }
-    }
-
-    fn take_request(&mut self, request: Request) {
-        match &mut self.takes {
-            Takes::Handler(handler) => {
-                count(&self.counters.requests);
-                handler(request, &self.replier);
-                for (peer, body) in self.replier.at_once.drain() {
-                    self.reply(&peer, body);
-                }
-            }
-            Takes::Workers(workers) => match workers.try_send(request) {
-                Ok(()) => count(&self.counters.requests),
-                Err(TrySendError::Full(request)) => {
-                    count(&self.counters.refused);
-                    if let Some(reply) = (self.hooks.refuse)(&request.body) {
-                        self.reply(&request.peer, reply.into());
-                    }
-                }
-                Err(TrySendError::Disconnected(_)) => {}
-            },
+    fn send_replies_of_others(&mut self) {
+        while let Ok((peer, body)) = self.from_others.try_recv() {
+            self.reply(&peer, body);
         }
     }
 
     fn reply(&mut self, peer: &PeerId, body: Frame) {
         let path = peer.0.iter().map(|frame| zmq::Message::from(&frame[..]));
         let frames = path.chain(std::iter::once(body.into_message()));
-        match self.socket.send_multipart(frames, zmq::DONTWAIT) {
+        match self.inbox.socket().send_multipart(frames, zmq::DONTWAIT) {
             Ok(()) => count(&self.counters.replies),
             Err(error) => {
                 count(&self.counters.dropped);
@@ -401,6 +281,25 @@ impl Shell {
                 );
             }
         }
+    }
+}
+
+impl Counters {
+    pub(crate) fn read(&self) -> RouterCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        RouterCounts {
+            requests: read(&self.requests),
+            refused: read(&self.refused),
+            malformed: read(&self.malformed),
+            replies: read(&self.replies),
+            dropped: read(&self.dropped),
+        }
+    }
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Router({})", self.endpoint)
     }
 }
 
@@ -425,6 +324,6 @@ fn parse(mut frames: Vec<Frame>) -> Shape {
     }
 }
 
-fn count(counter: &AtomicU64) {
+pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -2,10 +2,11 @@
 
 use crate::context::{Limits, connect};
 use crate::error::During;
+use crate::inbox::Inbox;
 use crate::link::LinkMonitor;
-use crate::poller::poll;
-use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, TransportError};
-use std::time::Duration;
+use crate::poller::left;
+use crate::{Context, Endpoint, Frame, MAX_MESSAGE_BYTES, Source, TransportError, wait_any};
+use std::time::{Duration, Instant};
 
 /// Looks at each incoming message and says whether it may pass; for tests that need loss on purpose.
 pub type Fault = Box<dyn FnMut(&[Frame]) -> bool + Send>;
@@ -36,7 +37,7 @@ impl Default for SubscriberSettings {
 /// A SUB socket. It reconnects by itself and re-sends its subscriptions, and it says nothing about what
 /// it missed in between: sequences do that.
 pub struct Subscriber {
-    socket: zmq::Socket,
+    inbox: Inbox,
     link: LinkMonitor,
     endpoint: Endpoint,
     fault: Option<Fault>,
@@ -71,7 +72,7 @@ impl Subscriber {
         let endpoint = endpoint.try_into()?;
         let link = LinkMonitor::attach(context, &socket)?;
         connect(&socket, &endpoint)?;
-        Ok(Subscriber { socket, link, endpoint, fault: settings.fault })
+        Ok(Subscriber { inbox: Inbox::new(socket)?, link, endpoint, fault: settings.fault })
     }
 
     /// Where it connects to.
@@ -93,7 +94,7 @@ impl Subscriber {
     /// # Errors
     /// [`TransportError::Socket`] when libzmq refuses.
     pub fn subscribe(&mut self, prefix: &str) -> Result<(), TransportError> {
-        self.socket.set_subscribe(prefix.as_bytes()).during("subscribe")
+        self.inbox.socket().set_subscribe(prefix.as_bytes()).during("subscribe")
     }
 
     /// Takes one [`Subscriber::subscribe`] back.
@@ -101,7 +102,7 @@ impl Subscriber {
     /// # Errors
     /// [`TransportError::Socket`] when there was none.
     pub fn unsubscribe(&mut self, prefix: &str) -> Result<(), TransportError> {
-        self.socket.set_unsubscribe(prefix.as_bytes()).during("unsubscribe")
+        self.inbox.socket().set_unsubscribe(prefix.as_bytes()).during("unsubscribe")
     }
 
     /// The next message if one is there: the topic, then its frames. It has at least one frame.
@@ -109,7 +110,7 @@ impl Subscriber {
     /// # Errors
     /// [`TransportError::Socket`] when libzmq refuses.
     pub fn try_receive(&mut self) -> Result<Option<Vec<Frame>>, TransportError> {
-        while let Some(frames) = receive_all(&self.socket)? {
+        while let Some(frames) = self.inbox.receive()? {
             let passes = self.fault.as_mut().is_none_or(|passes| passes(&frames));
             if passes {
                 return Ok(Some(frames));
@@ -123,40 +124,23 @@ impl Subscriber {
     /// # Errors
     /// [`TransportError::Socket`] when libzmq refuses.
     pub fn receive(&mut self, timeout: Duration) -> Result<Option<Vec<Frame>>, TransportError> {
-        if let Some(frames) = self.try_receive()? {
-            return Ok(Some(frames));
+        let until = Instant::now().checked_add(timeout);
+        loop {
+            if let Some(frames) = self.try_receive()? {
+                return Ok(Some(frames));
+            }
+            let Some(left) = left(until) else { return Ok(None) };
+            wait_any([Source::Subscriber(self)], left)?;
         }
-        poll(&mut [self.socket.as_poll_item(zmq::POLLIN)], Some(timeout))?;
-        self.try_receive()
     }
 
-    pub(crate) fn raw(&self) -> &zmq::Socket {
-        &self.socket
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 }
 
 impl std::fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Subscriber({})", self.endpoint)
-    }
-}
-
-/// All frames of the next message, if one is there. libzmq hands over whole messages only, so once the
-/// first frame is there the others are too.
-pub(crate) fn receive_all(socket: &zmq::Socket) -> Result<Option<Vec<Frame>>, TransportError> {
-    let mut frames = Vec::with_capacity(3);
-    loop {
-        match socket.recv_msg(zmq::DONTWAIT) {
-            Ok(message) => {
-                let more = message.get_more();
-                frames.push(Frame::from_message(message));
-                if !more {
-                    return Ok(Some(frames));
-                }
-            }
-            Err(zmq::Error::EINTR) if !frames.is_empty() => {}
-            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
-            Err(error) => return Err(error).during("receive"),
-        }
     }
 }

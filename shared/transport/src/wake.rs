@@ -18,14 +18,12 @@ pub struct Waker(Arc<Shared>);
 struct Shared {
     pending: AtomicBool,
     sender: UnixStream,
-}
-
-/// The end that waits, in [`crate::wait_any`].
-#[derive(Debug)]
-pub struct WakeReceiver {
-    shared: Arc<Shared>,
     receiver: UnixStream,
 }
+
+/// The end that waits, in [`crate::wait_any`]. Clones are the same end: one thread waits at a time.
+#[derive(Debug, Clone)]
+pub struct WakeReceiver(Arc<Shared>);
 
 /// A waker and its receiver.
 ///
@@ -39,8 +37,8 @@ pub fn wake_pair() -> Result<(Waker, WakeReceiver), TransportError> {
     let (sender, receiver) = UnixStream::pair().map_err(failed)?;
     sender.set_nonblocking(true).map_err(failed)?;
     receiver.set_nonblocking(true).map_err(failed)?;
-    let shared = Arc::new(Shared { pending: AtomicBool::new(false), sender });
-    Ok((Waker(shared.clone()), WakeReceiver { shared, receiver }))
+    let shared = Arc::new(Shared { pending: AtomicBool::new(false), sender, receiver });
+    Ok((Waker(shared.clone()), WakeReceiver(shared)))
 }
 
 impl Waker {
@@ -59,20 +57,21 @@ impl WakeReceiver {
     ///
     /// The byte goes first and the flag second: the other way round, a wake between the two would leave
     /// the flag set without a byte, and no later wake would write one.
-    pub fn clear(&mut self) {
+    pub fn clear(&self) {
         let mut bytes = [0u8; 16];
         loop {
-            match self.receiver.read(&mut bytes) {
-                Ok(0) => break,
+            match (&self.0.receiver).read(&mut bytes) {
+                // Fewer than there was room for: that was all.
+                Ok(read) if read < bytes.len() => break,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
-        self.shared.pending.store(false, Ordering::SeqCst);
+        self.0.pending.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn fd(&self) -> RawFd {
-        self.receiver.as_raw_fd()
+        self.0.receiver.as_raw_fd()
     }
 }

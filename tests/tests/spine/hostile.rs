@@ -153,6 +153,7 @@ fn absurd_requests() -> Vec<Vec<u8>> {
             producer_sequence: u64::MAX,
             previous_producer_sequence: u64::MAX - 1,
             batch: vec![1, 2, 3],
+            ack_may_wait: true,
         }),
     ];
     messages.iter().map(|message| gapless_wire::encode_message(message, "hostile")).collect()

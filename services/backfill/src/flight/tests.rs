@@ -1,25 +1,68 @@
 use super::*;
 
+type Asked = Flights<&'static str, u32, &'static str>;
+
+fn board(flights: &mut Asked, question: &'static str, who: u32, now: Instant) -> Boarding<&'static str> {
+    flights.board(&question, who, now).0
+}
+
 #[test]
 fn the_first_looks_and_the_others_wait() {
-    let mut flights = Flights::new();
-    assert_eq!(flights.board("a", 1), Boarding::Pilot);
-    assert_eq!(flights.board("a", 2), Boarding::Passenger);
-    assert_eq!(flights.board("b", 3), Boarding::Pilot);
+    let (mut flights, now) = (Asked::new(), Instant::now());
+    assert_eq!(board(&mut flights, "a", 1, now), Boarding::Pilot);
+    assert_eq!(board(&mut flights, "a", 2, now), Boarding::Passenger);
+    assert_eq!(board(&mut flights, "b", 3, now), Boarding::Pilot);
     assert_eq!(flights.land(&"a"), [1, 2]);
-    assert_eq!(flights.board("a", 4), Boarding::Pilot, "an answer is not kept");
+    assert_eq!(board(&mut flights, "a", 4, now), Boarding::Pilot, "an answer is not kept");
     assert_eq!(flights.land(&"b"), [3]);
     assert_eq!(flights.land(&"a"), [4]);
-    assert_eq!(flights.land(&"a"), [] as [i32; 0]);
+    assert_eq!(flights.land(&"a"), [] as [u32; 0]);
 }
 
 #[test]
 fn waiting_is_bounded() {
-    let mut flights = Flights::new();
-    for who in 0..MAX_WAITERS {
-        assert_ne!(flights.board((), who), Boarding::Full);
+    let (mut flights, now) = (Asked::new(), Instant::now());
+    for who in 0..MAX_WAITERS as u32 {
+        assert_ne!(board(&mut flights, "a", who, now), Boarding::Full);
     }
-    assert_eq!(flights.board((), MAX_WAITERS), Boarding::Full);
-    assert_eq!(flights.land(&()).len(), MAX_WAITERS);
-    assert_eq!(flights.board((), 0), Boarding::Pilot);
+    assert_eq!(board(&mut flights, "a", 0, now), Boarding::Full);
+    assert_eq!(flights.land(&"a").len(), MAX_WAITERS);
+    assert_eq!(board(&mut flights, "a", 0, now), Boarding::Pilot);
+}
+
+#[test]
+fn who_asks_during_a_look_ahead_gets_what_it_finds() {
+    let (mut flights, now) = (Asked::new(), Instant::now());
+    assert!(flights.board_ahead(&"next", now));
+    assert!(!flights.board_ahead(&"next", now), "one look is enough");
+    assert_eq!(board(&mut flights, "next", 1, now), Boarding::Passenger);
+    assert_eq!(flights.land_ahead("next", "rows", now), Some((vec![1], "rows")));
+    assert_eq!(board(&mut flights, "next", 2, now), Boarding::Pilot, "it is not kept then");
+}
+
+#[test]
+fn who_asks_after_a_look_ahead_gets_it_once_and_soon_or_not_at_all() {
+    let (mut flights, now) = (Asked::new(), Instant::now());
+    assert!(flights.board_ahead(&"next", now));
+    assert_eq!(flights.land_ahead("next", "rows", now), None);
+    assert!(!flights.board_ahead(&"next", now), "it is there already");
+    assert_eq!(flights.board(&"next", 1, now + KEPT_FOR), (Boarding::Found("rows"), Some(1)));
+    assert_eq!(board(&mut flights, "next", 2, now), Boarding::Pilot);
+
+    assert!(flights.board_ahead(&"later", now));
+    assert_eq!(flights.land_ahead("later", "rows", now), None);
+    let too_late = now + KEPT_FOR + Duration::from_millis(1);
+    assert_eq!(board(&mut flights, "later", 3, too_late), Boarding::Pilot);
+}
+
+#[test]
+fn few_looks_ahead_are_kept_the_newest() {
+    let (mut flights, now) = (Flights::<usize, u32, usize>::new(), Instant::now());
+    for question in 0..MAX_KEPT + 2 {
+        assert!(flights.board_ahead(&question, now));
+        assert_eq!(flights.land_ahead(question, question, now), None);
+    }
+    let found = |flights: &mut Flights<usize, u32, usize>, question| flights.board(&question, 1, now).0;
+    assert_eq!(found(&mut flights, 1), Boarding::Pilot);
+    assert_eq!(found(&mut flights, 2), Boarding::Found(2));
 }

@@ -124,6 +124,15 @@ impl Bench {
         }
     }
 
+    /// The epoch of a stream; `None` while it is not known.
+    pub(super) fn epoch(&mut self, key: &StreamKey) -> Option<Epoch> {
+        match self.ask(&Message::StreamStatusRequest(key.clone())) {
+            Message::StreamStatusResponse(status) => Some(status.watermark.epoch),
+            Message::Error(error) if error.code == ErrorCode::UNKNOWN_STREAM => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// The code of the error with which a message is answered.
     pub(super) fn refused(&mut self, message: &Message) -> ErrorCode {
         match self.ask(message) {
@@ -210,6 +219,11 @@ pub(super) fn as_published(batches: &[Batch]) -> Vec<Batch> {
 /// The ranges of batches.
 pub(super) fn ranges(batches: &[Batch]) -> Vec<SeqRange> {
     batches.iter().map(Batch::range).collect()
+}
+
+/// How many rows there are.
+pub(super) fn rows_in(batches: &[Batch]) -> usize {
+    batches.iter().map(|batch| batch.rows.len()).sum()
 }
 
 /// Waits for `holds`.

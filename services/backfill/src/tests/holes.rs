@@ -45,10 +45,10 @@ pub(super) fn follow(bench: &Bench, key: &StreamKey, begin: Begin, latest: u64) 
     let live = Publisher::bind(&context, "tcp://127.0.0.1:*", PublisherSettings::default()).unwrap();
     let select = Select::Topics(vec![key.clone()]);
     let settings = StreamSettings::new(live.endpoint().to_string(), bench.address(), select);
-    let follower = StreamFollower::start(settings, Box::new(move |_| StreamBegin::Log(begin))).unwrap();
+    let mut follower = StreamFollower::start(settings, Box::new(move |_| StreamBegin::Log(begin))).unwrap();
     let mut told = Vec::new();
     loop {
-        match follower.events().recv_timeout(Duration::from_secs(20)).expect("an end") {
+        match follower.next_timeout(Duration::from_secs(20)).unwrap().expect("an end") {
             StreamEvent::Batch { batch, .. } => match told.last_mut() {
                 Some(Told::Rows(before)) if before.end() == batch.start => {
                     *before = SeqRange::new(before.start(), batch.range().end());

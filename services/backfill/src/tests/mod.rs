@@ -9,7 +9,7 @@ mod ranges;
 mod refusals;
 
 use crate::samples::{batch, key};
-use bench::{Bench, as_published, eventually, ranges, request};
+use bench::{Bench, as_published, eventually, ranges, request, rows_in};
 use fake_journal::FakeJournal;
 use gapless_model::Batch;
 

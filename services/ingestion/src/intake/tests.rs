@@ -15,7 +15,7 @@ impl Producers for Nobody {
 impl Intake {
     /// A door with nobody behind it: the test drains [`Intake::queue`] and answers itself.
     pub(crate) fn detached(batches: usize, bytes: usize) -> Intake {
-        Intake::new(IntakeLimits { batches, bytes }, Arc::new(Nobody))
+        Intake::new(IntakeLimits { batches, bytes }, Arc::new(Nobody)).unwrap()
     }
 }
 
@@ -59,7 +59,7 @@ fn a_blocking_submit_goes_through_when_the_writer_made_room() {
             intake.submit(candles(1), Instant::now() + Duration::from_secs(10)).is_ok()
         })
     };
-    assert_eq!(intake.queue().drain(1, Duration::ZERO).unwrap().len(), 1);
+    assert_eq!(intake.queue().drain(1).unwrap().len(), 1);
     assert!(waiting.join().unwrap());
     assert_eq!(intake.queue().depth().0, 1);
 }
@@ -78,15 +78,15 @@ fn a_closed_door_refuses_new_rows_and_lets_the_queued_ones_out() {
     let _first = intake.try_submit(candles(1)).unwrap();
     intake.close();
     assert!(matches!(intake.try_submit(candles(1)), Err(Refusal::Closing { .. })));
-    assert_eq!(intake.queue().drain(1, Duration::ZERO).unwrap().len(), 1);
-    assert!(intake.queue().drain(1, Duration::ZERO).is_none());
+    assert_eq!(intake.queue().drain(1).unwrap().len(), 1);
+    assert!(intake.queue().drain(1).is_none());
 }
 
 #[test]
 fn an_entry_that_is_dropped_unanswered_says_closing() {
     let intake = intake(10, usize::MAX);
     let ticket = intake.try_submit(candles(1)).unwrap();
-    drop(intake.queue().drain(1, Duration::ZERO));
+    drop(intake.queue().drain(1));
     assert!(matches!(ticket.wait(Duration::ZERO), Err(Refusal::Closing { .. })));
 }
 

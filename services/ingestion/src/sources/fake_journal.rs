@@ -3,6 +3,7 @@
 use crate::intake::Producers;
 use crate::{Intake, IntakeLimits, ProducerStatus, Receipt, Refusal};
 use gapless_model::{Digest, Epoch, Flags, Position, Rows, Seq, StreamKey};
+use gapless_transport::{Source, wait_any};
 use gapless_wire::Durability;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -80,13 +81,13 @@ impl FakeJournal {
     /// A journal whose queue takes so many batches.
     pub(crate) fn new(batches: usize) -> FakeJournal {
         let state = Arc::new(Mutex::new(State::default()));
-        let intake = Intake::new(IntakeLimits { batches, bytes: usize::MAX }, state.clone());
+        let intake = Intake::new(IntakeLimits { batches, bytes: usize::MAX }, state.clone()).unwrap();
         FakeJournal { intake, state }
     }
 
     /// Works off what waits; `refuse` may refuse a batch before it is looked at.
     pub(crate) fn work(&self, mut refuse: impl FnMut() -> Option<Refusal>) {
-        self.drain(Duration::ZERO, &mut refuse);
+        self.drain(&mut refuse);
     }
 
     /// Forgets every producer, as memory that runs over does.
@@ -100,12 +101,22 @@ impl FakeJournal {
         mut refuse: impl FnMut() -> Option<Refusal> + Send + 'static,
     ) -> RunningJournal {
         let (intake, state) = (self.intake.clone(), self.state.clone());
-        let thread = std::thread::spawn(move || while self.drain(Duration::from_secs(1), &mut refuse) {});
+        let thread = std::thread::spawn(move || {
+            while self.drain(&mut refuse) {
+                self.wait();
+            }
+        });
         RunningJournal { intake, state, thread: Some(thread) }
     }
 
-    fn drain(&self, wait: Duration, refuse: &mut dyn FnMut() -> Option<Refusal>) -> bool {
-        let Some(entries) = self.intake.queue().drain(usize::MAX, wait) else { return false };
+    fn wait(&self) {
+        let (_, wake) = self.intake.queue().wake();
+        wait_any([Source::Wake(wake)], Some(Duration::from_secs(1))).unwrap();
+        wake.clear();
+    }
+
+    fn drain(&self, refuse: &mut dyn FnMut() -> Option<Refusal>) -> bool {
+        let Some(entries) = self.intake.queue().drain(usize::MAX) else { return false };
         for entry in entries {
             let answer = match refuse() {
                 Some(refusal) => Err(refusal),

@@ -14,10 +14,10 @@ fn follow(service: &Running, applied: u64, last: u64) -> (Vec<u64>, Vec<(SeqRang
     let mut settings =
         JournalSettings::new(&service.bound.journal_live, &service.bound.journal_replay, begin);
     settings.follower_id = "archive".into();
-    let follower = JournalFollower::start(settings).unwrap();
+    let mut follower = JournalFollower::start(settings).unwrap();
     let (mut records, mut truncated) = (Vec::new(), Vec::new());
     while records.last() != Some(&last) {
-        match follower.events().recv_timeout(PATIENCE).expect("the follower goes on") {
+        match follower.next_timeout(PATIENCE).unwrap().expect("the follower goes on") {
             JournalEvent::Record { record, .. } => records.push(record.position.0),
             JournalEvent::Event(Event::Truncated { range, reason, .. }) => truncated.push((range, reason)),
             _ => {}

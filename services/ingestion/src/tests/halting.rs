@@ -36,10 +36,10 @@ fn acknowledge(service: &Running, epoch: Epoch, position: u64) {
 fn follow(service: &Running, epoch: Epoch, applied: u64, last: u64) -> (Vec<(u64, f64)>, Vec<Seq>) {
     let begin = Begin::Cursor { epoch, applied: Seq(applied) };
     let settings = JournalSettings::new(&service.bound.journal_live, &service.bound.journal_replay, begin);
-    let follower = JournalFollower::start(settings).unwrap();
+    let mut follower = JournalFollower::start(settings).unwrap();
     let (mut records, mut rewinds): (Vec<(u64, f64)>, Vec<Seq>) = (Vec::new(), Vec::new());
     while records.last().is_none_or(|(at, _)| *at != last) {
-        match follower.events().recv_timeout(PATIENCE).expect("the follower goes on") {
+        match follower.next_timeout(PATIENCE).unwrap().expect("the follower goes on") {
             JournalEvent::Record { record, batch, epoch, .. } => {
                 let Rows::Candles(rows) = &batch.rows else { panic!("no candles") };
                 assert_eq!((record.epoch, batch.epoch), (epoch, epoch));

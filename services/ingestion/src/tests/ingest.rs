@@ -3,6 +3,7 @@ use crate::Intake;
 use crate::ingest_socket::IngestSocket;
 use gapless_model::{Digest, MAX_ROWS_PER_BATCH};
 use gapless_wire::{Durability, ProducerStatusRequest};
+use std::time::Instant;
 
 #[test]
 fn rows_get_their_place_and_are_published_as_they_are_stored() {
@@ -118,19 +119,79 @@ fn the_largest_batch_goes_through() {
 fn a_full_queue_is_answered_at_once_with_when_to_retry() {
     let intake = Intake::detached(1, usize::MAX);
     let context = Context::new();
-    let socket = IngestSocket::start(&context, "tcp://127.0.0.1:*", &intake).unwrap();
+    let mut socket = IngestSocket::bind(&context, "tcp://127.0.0.1:*", &intake).unwrap();
     let mut producer =
         Peer(Requester::connect(&context, &socket.endpoint(), RequesterSettings::default()).unwrap());
+    let mut answer = |producer: &mut Peer| loop {
+        socket.step(Duration::from_millis(1), Instant::now()).unwrap();
+        socket.send_due_replies(Instant::now());
+        if let Some(frame) = producer.0.try_receive().unwrap() {
+            let envelope = decode(&frame, &Limits::reply()).unwrap();
+            let Message::IngestNack(nack) = envelope.message else { panic!("{:?}", envelope.message) };
+            break (envelope.correlation_id, nack);
+        }
+    };
     producer.send(encode_message(&ingest("A", 1, 0, candles(1, 1)), "first"));
-    let (correlation_id, answer) =
-        producer.ask_bytes(encode_message(&ingest("A", 2, 0, candles(2, 1)), "second"));
-    let Message::IngestNack(nack) = answer else { panic!("{answer:?}") };
+    producer.send(encode_message(&ingest("A", 2, 0, candles(2, 1)), "second"));
+    let (correlation_id, nack) = answer(&mut producer);
     assert_eq!((correlation_id.as_str(), nack.error.code.0, nack.producer_sequence), ("second", 429, 2));
     assert!(nack.error.retry_after_ms > 0);
     intake.close();
-    drop(intake.queue().drain(1, Duration::ZERO));
-    let (correlation_id, answer) = producer.answer();
-    let Message::IngestNack(nack) = answer else { panic!("{answer:?}") };
+    drop(intake.queue().drain(1));
+    let (correlation_id, nack) = answer(&mut producer);
     assert_eq!((correlation_id.as_str(), nack.error.code.0), ("first", 503));
-    socket.stop();
+}
+
+/// A socket with an intake whose rows the test answers itself.
+struct Counter {
+    context: Context,
+    intake: Intake,
+    socket: IngestSocket,
+}
+
+impl Counter {
+    fn open() -> Counter {
+        let (context, intake) = (Context::new(), Intake::detached(100, usize::MAX));
+        let socket = IngestSocket::bind(&context, "tcp://127.0.0.1:*", &intake).unwrap();
+        Counter { context, intake, socket }
+    }
+
+    fn producer(&self) -> Peer {
+        Peer(
+            Requester::connect(&self.context, &self.socket.endpoint(), RequesterSettings::default()).unwrap(),
+        )
+    }
+
+    /// Takes one batch of `producer` and refuses it, which is an answer like any other, at `now`.
+    fn answer(&mut self, producer: &mut Peer, sequence: u64, ack_may_wait: bool, now: Instant) {
+        let Message::IngestBatch(batch) = ingest("A", sequence, 0, candles(1, 1)) else { unreachable!() };
+        producer.send(encode_message(&Message::IngestBatch(IngestBatch { ack_may_wait, ..batch }), "c"));
+        while self.intake.queue().depth().0 == 0 {
+            self.socket.step(PATIENCE, Instant::now()).unwrap();
+        }
+        drop(self.intake.queue().drain(1));
+        self.socket.send_due_replies(now);
+    }
+}
+
+#[test]
+fn answers_that_may_wait_go_out_together_and_others_at_once() {
+    let mut counter = Counter::open();
+    let mut producer = counter.producer();
+    let begin = Instant::now();
+    let later = |micros| begin + Duration::from_secs(1) + Duration::from_micros(micros);
+    let answered = |producer: &mut Peer| {
+        let Message::IngestNack(nack) = producer.answer().1 else { panic!("another answer") };
+        nack.producer_sequence
+    };
+    counter.answer(&mut producer, 1, true, later(0));
+    assert_eq!(answered(&mut producer), 1, "nothing was answered for long");
+    counter.answer(&mut producer, 2, true, later(100));
+    counter.answer(&mut producer, 3, true, later(900));
+    assert!(producer.0.try_receive().unwrap().is_none(), "they wait for others");
+    counter.answer(&mut producer, 4, true, later(1000));
+    assert_eq!([(); 3].map(|()| answered(&mut producer)), [2, 3, 4], "a millisecond is enough");
+    counter.answer(&mut producer, 5, true, later(1100));
+    counter.answer(&mut producer, 6, false, later(1101));
+    assert_eq!([(); 2].map(|()| answered(&mut producer)), [5, 6], "somebody waits for an answer");
 }

@@ -1,9 +1,10 @@
-//! The writer behind a real intake and journal, without request sockets.
+//! The writer behind a real intake and journal, without the service around it.
 
 use super::*;
 use crate::core::Ledger;
+use crate::ingest_socket::IngestSocket;
 use crate::intake::Intake;
-use crate::writer::Writer;
+use crate::writer::{Ended, Writer};
 use crate::{AckWhen, ProducerRef, Refusal, Submission, Ticket, acknowledger};
 use gapless_journal::Opened;
 use gapless_protocol::SequencerLimits;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 struct Bench {
     intake: Intake,
-    threads: (JoinHandle<Result<gapless_journal::Appender, Error>>, JoinHandle<()>),
+    threads: (JoinHandle<Result<Ended, Error>>, JoinHandle<()>),
 }
 
 fn bench(dir: &Path, limits: SequencerLimits) -> Bench {
@@ -21,11 +22,15 @@ fn bench(dir: &Path, limits: SequencerLimits) -> Bench {
     let opened = gapless_journal::open(options, UnixMillis(1)).unwrap();
     let ledger = Arc::new(Ledger::restore(&opened, limits).unwrap());
     let Opened { appender, journal, .. } = opened;
-    let intake = Intake::new(Config::default().intake_limits(), ledger.clone());
+    let intake = Intake::new(Config::default().intake_limits(), ledger.clone()).unwrap();
     let endpoint = "tcp://127.0.0.1:*";
-    let publisher = Publisher::bind(&Context::new(), endpoint, PublisherSettings::default()).unwrap();
+    let context = Context::new();
+    let publisher = Publisher::bind(&context, endpoint, PublisherSettings::default()).unwrap();
+    let socket = IngestSocket::bind(&context, endpoint, &intake).unwrap();
     let (synced_receipts, acknowledger) = acknowledger::start(journal.clone()).unwrap();
-    let writer = Writer { intake: intake.clone(), ledger, journal, appender, publisher, synced_receipts };
+    let intake_of_writer = intake.clone();
+    let writer =
+        Writer { intake: intake_of_writer, ledger, journal, appender, publisher, socket, synced_receipts };
     Bench { intake, threads: (std::thread::spawn(move || writer.run()), acknowledger) }
 }
 
@@ -38,9 +43,9 @@ impl Bench {
 
     fn stop(self) {
         self.intake.close();
-        let appender = self.threads.0.join().unwrap().unwrap();
+        let ended = self.threads.0.join().unwrap().unwrap();
         self.threads.1.join().unwrap();
-        appender.close().unwrap();
+        ended.appender.close().unwrap();
     }
 }
 

@@ -128,7 +128,7 @@ impl Shell {
         self.shelf.clear();
         self.feed.reset();
         self.progress = None;
-        self.follower = follow(&self.config, &self.context, begin)?;
+        self.follower = follow(&self.config, &self.context, &self.wake, begin)?;
         Ok(())
     }
 

@@ -1,26 +1,27 @@
-//! The thread that owns the producer's socket: moves bytes between it and the [`Window`], decides nothing.
+//! The producer's socket and its [`Window`], under one lock.
+//!
+//! Whoever hands a batch over sends it himself: to wake another thread for that would take longer than the sending. A thread
+//! in the background takes replies and does what is due, so that trouble is mended while nobody calls. It waits at the
+//! socket's descriptor without the lock; a sender that took the signal of a reply away wakes it.
 
 use super::gate::{Gate, Left};
 use super::ticket::Promise;
 use super::window::{Output, Window};
 use super::{Numbering, Receipt, Refused};
 use crate::{Error, ProducerCounts};
-use crossbeam_channel::{Receiver, TryRecvError};
 use gapless_model::{Batch, MonoTime};
 use gapless_transport::{Requester, Sent, Source, WakeReceiver, wait_any};
 use gapless_wire::{Envelope, ErrorCode, ErrorResponse, Limits, Message, decode, encode_message};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Replies handled per turn before new batches are looked at.
-const REPLIES_PER_TURN: usize = 256;
-/// Batches taken per turn before replies are looked at.
-const BATCHES_PER_TURN: usize = 256;
+/// Replies handled before the lock is given to others.
+const REPLIES_PER_TURN: usize = 64;
 /// How soon a full queue is tried again when no reply wakes the thread before: a reader that is there takes
 /// hundreds of batches in this time, and one that is away costs a hundred looks a second.
 const FULL_RETRY: Duration = Duration::from_millis(10);
 
-/// A batch on its way to the driver.
+/// A batch to be sent.
 #[derive(Debug)]
 pub(super) struct Submission {
     pub(super) batch: Batch,
@@ -30,68 +31,113 @@ pub(super) struct Submission {
     pub(super) promise: Promise,
 }
 
-/// The state of the driver's thread.
+/// What callers and the thread in the background work on.
 #[derive(Debug)]
 pub(super) struct Driver {
-    pub(super) window: Window<Promise>,
-    pub(super) requester: Requester,
-    pub(super) submissions: Receiver<Submission>,
-    pub(super) wake: WakeReceiver,
-    pub(super) gate: Arc<Gate>,
-    pub(super) counts: Arc<Mutex<ProducerCounts>>,
-    pub(super) started: Instant,
+    work: Mutex<Work>,
+    gate: Arc<Gate>,
+}
+
+#[derive(Debug)]
+struct Work {
+    window: Window<Promise>,
+    requester: Requester,
+    gate: Arc<Gate>,
+    started: Instant,
     /// What found the socket's queue full: it goes before everything else, so that nothing overtakes it.
-    pub(super) unsent: Option<(Message, String)>,
+    unsent: Option<(Message, String)>,
     /// What is through, or refused, and not told to the gate yet.
-    pub(super) left: Left,
+    left: Left,
+    /// When the thread looks again if nothing wakes it.
+    looks_at: Option<MonoTime>,
+    is_closed: bool,
 }
 
 impl Driver {
-    /// Runs until the producer is dropped. Batches that are still unacknowledged then are given up.
-    pub(super) fn run(mut self) {
-        if let Err(error) = self.serve() {
+    pub(super) fn new(window: Window<Promise>, requester: Requester, gate: Arc<Gate>) -> Driver {
+        let work = Work {
+            window,
+            requester,
+            gate: gate.clone(),
+            started: Instant::now(),
+            unsent: None,
+            left: Left::default(),
+            looks_at: None,
+            is_closed: false,
+        };
+        Driver { work: Mutex::new(work), gate }
+    }
+
+    /// Sends a batch, or keeps it for when it may be sent. Whether the thread in the background is to be woken.
+    pub(super) fn submit(&self, submission: Submission) -> Result<bool, Error> {
+        self.lock().submit(submission)
+    }
+
+    pub(super) fn counts(&self) -> ProducerCounts {
+        self.lock().window.counts()
+    }
+
+    /// The thread in the background, which is to be woken, ends.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+    }
+
+    /// Runs in the background until the producer is closed. Batches that are still unacknowledged then are given up.
+    pub(super) fn run(&self, wake: &WakeReceiver) {
+        if let Err(error) = self.serve(wake) {
             tracing::error!(%error, "producer stopped");
             self.gate.trouble(error.to_string());
         }
-        self.give_up();
+        self.lock().give_up();
         self.gate.close();
     }
 
-    fn serve(&mut self) -> Result<(), Error> {
-        let (mut replies, mut woken) = (true, true);
+    fn serve(&self, wake: &WakeReceiver) -> Result<(), Error> {
+        let watch = self.lock().requester.watch();
         loop {
+            let Some(timeout) = self.lock().turn()? else { return Ok(()) };
+            let [_, woken] = wait_any([Source::Replies(watch), Source::Wake(wake)], timeout)?;
             if woken {
-                self.wake.clear();
+                wake.clear();
             }
-            if !self.take_submissions() {
-                return Ok(());
-            }
-            if replies {
-                self.take_replies()?;
-            }
-            let now = self.now();
-            if self.window.poll_timeout().is_some_and(|(due, _)| due <= now) {
-                self.window.handle_timeout(now);
-            }
-            let full = self.act()?;
-            *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.window.counts();
-            [replies, woken] = self.wait(full)?;
         }
     }
 
-    /// Whether the producer is still there.
-    fn take_submissions(&mut self) -> bool {
-        for _ in 0..BATCHES_PER_TURN {
-            match self.submissions.try_recv() {
-                Ok(Submission { batch, numbering, bytes, promise }) => {
-                    let now = self.now();
-                    self.window.push(batch, numbering, bytes, promise, now);
-                }
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        // A panic under the lock is a defect; what it left undone is sent again when its reply is overdue.
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Work {
+    fn submit(&mut self, submission: Submission) -> Result<bool, Error> {
+        let Submission { batch, numbering, bytes, promise } = submission;
+        let now = self.now();
+        self.window.push(batch, numbering, bytes, promise, now);
+        let is_full = self.act()?;
+        let due = self.window.poll_timeout().map(|(due, _)| due);
+        let is_earlier = due.is_some_and(|due| self.looks_at.is_none_or(|at| due < at));
+        Ok(is_full || is_earlier || self.requester.hides_reply()?)
+    }
+
+    /// Takes replies and does what is due. How long to wait then for more; `None` once the producer is closed.
+    fn turn(&mut self) -> Result<Option<Option<Duration>>, Error> {
+        if self.is_closed {
+            return Ok(None);
         }
-        true
+        self.take_replies()?;
+        let now = self.now();
+        if self.window.poll_timeout().is_some_and(|(due, _)| due <= now) {
+            self.window.handle_timeout(now);
+        }
+        let is_full = self.act()?;
+        let due = self.window.poll_timeout().map(|(due, _)| due);
+        let retry = is_full.then(|| now.after(FULL_RETRY));
+        self.looks_at = [due, retry].into_iter().flatten().min();
+        if self.requester.hides_reply()? {
+            return Ok(Some(Some(Duration::ZERO)));
+        }
+        Ok(Some(self.looks_at.map(|at| at.since(now))))
     }
 
     fn take_replies(&mut self) -> Result<(), Error> {
@@ -163,19 +209,6 @@ impl Driver {
     fn settle(&mut self, promise: Promise, bytes: usize, result: Result<Receipt, Refused>) {
         self.left.add(bytes, result.as_ref().err());
         promise.keep(result);
-    }
-
-    /// Waits until there is something to do; whether that may be replies, and batches.
-    fn wait(&self, full: bool) -> Result<[bool; 2], Error> {
-        if !self.submissions.is_empty() {
-            return Ok([true, true]);
-        }
-        let now = self.now();
-        let mut timeout = self.window.poll_timeout().map(|(due, _)| due.since(now));
-        if full {
-            timeout = Some(timeout.unwrap_or(Duration::MAX).min(FULL_RETRY));
-        }
-        Ok(wait_any([Source::Requester(&self.requester), Source::Wake(&self.wake)], timeout)?)
     }
 
     fn give_up(&mut self) {

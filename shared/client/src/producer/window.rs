@@ -9,8 +9,12 @@ use super::{Numbering, OnForgotten, ProducerSettings, Receipt, Refused};
 use crate::backoff::Backoff;
 use gapless_model::{Batch, MonoTime, StreamKey};
 use gapless_wire::{ErrorCode, ErrorResponse, IngestAck, IngestBatch, IngestNack, ProducerStatusRequest};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
+
+/// Batches that wait for their acknowledgement before that of another one may wait for theirs. Whoever sends one and
+/// waits for it, or two in turn, gets it at once.
+const OTHERS_IN_FLIGHT: usize = 2;
 
 /// What the driver shall do.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub(crate) struct Window<T> {
     backoff: Backoff,
     lanes: Vec<Lane<T>>,
     index: HashMap<StreamKey, usize>,
+    /// The lanes in which something waits: there may be ten thousand, and few of them.
+    busy: BTreeSet<usize>,
     outputs: VecDeque<Output<T>>,
     counts: ProducerCounts,
 }
@@ -61,6 +67,7 @@ impl<T> Window<T> {
             backoff,
             lanes: Vec::new(),
             index: HashMap::new(),
+            busy: BTreeSet::new(),
             outputs: VecDeque::new(),
             counts: ProducerCounts::default(),
         }
@@ -73,7 +80,7 @@ impl<T> Window<T> {
 
     /// How many batches wait for an acknowledgement.
     pub(crate) fn pending(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.queue.len()).sum()
+        self.busy_lanes().map(|lane| lane.queue.len()).sum()
     }
 
     /// The next thing to do.
@@ -90,7 +97,7 @@ impl<T> Window<T> {
 
     /// When to call [`Window::handle_timeout`] at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<(MonoTime, &'static str)> {
-        self.lanes.iter().filter_map(|lane| self.lane_deadline(lane)).min_by_key(|(at, _)| *at)
+        self.busy_lanes().map(deadline).min_by_key(|(at, _)| *at)
     }
 
     /// Takes a batch that counts for `bytes`.
@@ -114,12 +121,13 @@ impl<T> Window<T> {
         let part = Part { ticket, rows: rows.len() as u64, bytes };
         let groups = self.settings.group_after < self.settings.in_flight_per_stream;
         self.lanes[at].push(numbering, flags, rows, part, groups);
+        self.busy.insert(at);
         self.advance(at, now);
     }
 
     /// Time has passed.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
-        for at in 0..self.lanes.len() {
+        for at in self.busy.clone() {
             let lane = &mut self.lanes[at];
             match lane.phase {
                 Phase::Unknown { asked: Some(due) } if due <= now => {
@@ -208,26 +216,21 @@ impl<T> Window<T> {
                 self.outputs.extend(item.parts.into_iter().map(|part| part.refused(&refused)));
             }
         }
+        self.busy.clear();
     }
 
-    fn lane_deadline(&self, lane: &Lane<T>) -> Option<(MonoTime, &'static str)> {
-        if lane.queue.is_empty() {
-            return None;
-        }
-        match lane.phase {
-            Phase::Unknown { asked: Some(due) } => Some((due, "producer status overdue")),
-            Phase::Unknown { asked: None } => Some((lane.not_before, "ask for the producer status")),
-            Phase::Open => match lane.reply_due {
-                Some(due) => Some((due, "acknowledgement overdue")),
-                None => Some((lane.not_before, "send again")),
-            },
-        }
+    fn busy_lanes(&self) -> impl Iterator<Item = &Lane<T>> {
+        self.busy.iter().filter_map(|at| self.lanes.get(*at))
     }
 
     /// Sends what may be sent now.
     fn advance(&mut self, at: usize, now: MonoTime) {
         let lane = &mut self.lanes[at];
-        if lane.queue.is_empty() || now < lane.not_before {
+        if lane.queue.is_empty() {
+            self.busy.remove(&at);
+            return;
+        }
+        if now < lane.not_before {
             return;
         }
         match lane.phase {
@@ -263,6 +266,7 @@ impl<T> Window<T> {
                 // Its own number says that there is none before it.
                 previous_producer_sequence: if item.previous == 0 { item.number } else { item.previous },
                 batch: item.message(&lane.key),
+                ack_may_wait: lane.in_flight + sent >= OTHERS_IN_FLIGHT || self.busy.len() > OTHERS_IN_FLIGHT,
             };
             self.outputs
                 .push_back(Output::Send { correlation: correlation(at, lane.round, item.number), batch });
@@ -326,6 +330,18 @@ impl<T> Window<T> {
 
     fn locate(&self, correlation: &str) -> Option<(usize, u64, u64)> {
         locate(correlation).filter(|(at, ..)| *at < self.lanes.len())
+    }
+}
+
+/// When something is to be done about a lane in which something waits, and what.
+fn deadline<T>(lane: &Lane<T>) -> (MonoTime, &'static str) {
+    match lane.phase {
+        Phase::Unknown { asked: Some(due) } => (due, "producer status overdue"),
+        Phase::Unknown { asked: None } => (lane.not_before, "ask for the producer status"),
+        Phase::Open => match lane.reply_due {
+            Some(due) => (due, "acknowledgement overdue"),
+            None => (lane.not_before, "send again"),
+        },
     }
 }
 

@@ -7,6 +7,9 @@ use gapless_wire::{BackfillCandlesRequest, BackfillRequest, ErrorCode, Message, 
 /// Bytes of rows in one answer: some ten thousand candles, and never long on the wire.
 const MAX_BYTES: u32 = 4 << 20;
 
+/// The most rows that a server of version 1 answers with.
+const MAX_ROWS_VERSION_1: u32 = 10_000;
+
 pub(crate) fn status(key: &StreamKey, version1: bool) -> Result<Message, Failure> {
     if version1 {
         candles_only(key)?;
@@ -30,7 +33,7 @@ pub(crate) fn replay(
             key: key.clone(),
             from_exclusive: Some(range.start().previous()),
             end_ts: None,
-            limit,
+            limit: limit.min(MAX_ROWS_VERSION_1),
             to: Some(range.last()),
             epoch,
         }));

@@ -17,7 +17,7 @@ impl Reader {
     }
 
     fn take(&mut self) {
-        let Ok(event) = self.follower.events().recv_timeout(Duration::from_millis(20)) else { return };
+        let Some(event) = self.follower.next_timeout(Duration::from_millis(20)).unwrap() else { return };
         match event {
             JournalEvent::Record { record, batch, epoch, .. } => {
                 assert_eq!(record.position.0, self.last + 1, "records twice or missing");
@@ -151,7 +151,10 @@ fn progress_can_be_looked_at() {
     fake.append(20);
     let mut reader = Reader::start(settings(&fake, Begin::Earliest), 0);
     reader.until(20);
-    let progress = eventually("progress", || reader.follower.progress().filter(|p| p.applied == Seq(20)));
+    let progress = eventually("progress", || {
+        reader.take();
+        reader.follower.progress().filter(|progress| progress.applied == Seq(20))
+    });
     assert_eq!((progress.epoch, progress.lag()), (EPOCH, 0));
 }
 

@@ -39,7 +39,8 @@ fn is_strike(answer: Answer) -> bool {
 
 #[test]
 fn a_chunk_is_asked_for_once_at_a_time() {
-    let mut scheduler = ReplayScheduler::new(&Settings::default(), 1);
+    let settings = Settings { chunk_rows: 10_000, ..Settings::default() };
+    let mut scheduler = ReplayScheduler::new(&settings, 1);
     let now = MonoTime(0);
     assert_eq!(scheduler.request(missing(5, 4), RequestId(1), now), None);
     assert_eq!(scheduler.request(missing(5, 30_000), RequestId(1), now), Some(missing(5, 10_004)));

@@ -33,3 +33,19 @@ fn a_panic_under_a_guard_stops_the_service_as_failed() {
     assert!(worker.join().is_err());
     assert!(shutdown.is_requested() && shutdown.has_failed() && shutdown.pending().is_empty());
 }
+
+#[test]
+fn calls_are_made_once_the_stop_is_asked_for_also_when_it_was_before() {
+    let shutdown = Shutdown::new();
+    let (told, calls) = bounded(9);
+    let call = |name: &'static str| {
+        let told = told.clone();
+        move || told.send(name).unwrap()
+    };
+    shutdown.on_request(call("before"));
+    assert!(calls.is_empty());
+    shutdown.request();
+    shutdown.on_request(call("after"));
+    shutdown.request();
+    assert_eq!(calls.try_iter().collect::<Vec<_>>(), ["before", "after"]);
+}

@@ -13,9 +13,9 @@ use gapless_model::{Batch, Digest, Kind, Seq, SeqRange, StreamKey, StreamStatus,
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// Rows that one query brings into memory: a page of candles. Rows of other kinds can be large, so they come in
+/// Rows that one query brings into memory: the largest page of candles. Rows of other kinds can be large, so they come in
 /// smaller steps: metrics by how many columns there are at most, warnings always.
-const CANDLES_PER_QUERY: u64 = 10_000;
+const CANDLES_PER_QUERY: u64 = 40_000;
 const WIDE_ROWS_PER_QUERY: u64 = 1_000;
 const METRICS_BYTES_PER_QUERY: usize = 4 << 20;
 

@@ -1,7 +1,7 @@
 //! A page while it is put together: every row must be there, and be the one that was sequenced.
 
 use crate::StoreError;
-use crate::decode::{extend, same_batch};
+use crate::decode::same_batch;
 use gapless_model::{Batch, Digest, Seq, SeqRange, StreamKey};
 
 /// A page under way.
@@ -59,8 +59,8 @@ impl<'a> Reading<'a> {
     fn push(&mut self, batch: Batch) {
         match self.batches.last_mut() {
             Some(last) if belongs(last, &batch) => {
-                last.digest = batch.digest;
-                extend(&mut last.rows, batch.rows);
+                let taken = last.append(batch);
+                debug_assert!(taken.is_ok(), "one stream has rows of two kinds");
             }
             _ => self.batches.push(batch),
         }

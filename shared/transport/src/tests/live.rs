@@ -116,7 +116,7 @@ fn one_wait_covers_a_feed_and_a_wake_up() {
     let (mut live, mut follower) = pair(None, 1000, 1000);
     follower.subscribe("").unwrap();
     join(&mut live, &mut follower, "t");
-    let (waker, mut wake) = wake_pair().unwrap();
+    let (waker, wake) = wake_pair().unwrap();
     let nothing =
         wait_any([Source::Subscriber(&follower), Source::Wake(&wake)], Some(Duration::from_millis(1)));
     assert_eq!(nothing.unwrap(), [false, false]);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::Reach;
+use crate::{Reach, Router};
 use std::thread;
 
 fn hooks() -> Hooks {
@@ -222,20 +222,61 @@ fn reach(requester: &mut Requester) -> Reach {
 }
 
 #[test]
-fn a_handler_on_the_sockets_thread_may_answer_more_than_there_is_room_for_elsewhere() {
+fn whoever_owns_the_socket_may_answer_more_than_there_is_room_for_from_elsewhere() {
     let context = Context::new();
     let settings = RouterSettings { reply_queue: 1, ..RouterSettings::default() };
-    let handler: crate::Handler = Box::new(|request, replier| {
-        for number in 1..=3 {
-            replier.send(request.peer.clone(), format!("{number}").into_bytes());
-        }
-    });
-    let server = RouterServer::bind_with(&context, ANY, settings, hooks(), handler).unwrap();
-    assert!(server.requests().recv().is_err(), "none come there");
+    let mut router = Router::bind(&context, ANY, &settings, || None, wake_pair().unwrap()).unwrap();
     let mut requester =
-        Requester::connect(&context, server.endpoint().clone(), RequesterSettings::default()).unwrap();
+        Requester::connect(&context, router.endpoint().clone(), RequesterSettings::default()).unwrap();
     ask(&mut requester, "count");
+    let mut asked = None;
+    while asked.is_none() {
+        router.step(Some(DEADLINE), |request, _| asked = Some(request.peer)).unwrap();
+    }
+    let replier = router.replier();
+    for number in 1..=3 {
+        replier.send(asked.clone().unwrap(), format!("{number}").into_bytes());
+    }
+    router.send_replies();
     let answers: Vec<String> = (0..3).map(|_| answer(&mut requester)).collect();
     assert_eq!(answers, ["1", "2", "3"]);
-    assert_eq!(server.counts().replies, 3);
+    assert_eq!(router.counters().read().replies, 3);
+}
+
+#[test]
+fn a_reply_of_another_thread_ends_the_wait_of_the_sockets_owner() {
+    let context = Context::new();
+    let settings = RouterSettings::default();
+    let mut router = Router::bind(&context, ANY, &settings, || None, wake_pair().unwrap()).unwrap();
+    let mut requester =
+        Requester::connect(&context, router.endpoint().clone(), RequesterSettings::default()).unwrap();
+    ask(&mut requester, "later");
+    let mut elsewhere = None;
+    while router.counters().read().replies == 0 {
+        router
+            .step(None, |request, replier| {
+                let replier = replier.clone();
+                elsewhere = Some(std::thread::spawn(move || replier.send(request.peer, b"now".to_vec())));
+            })
+            .unwrap();
+    }
+    assert_eq!(answer(&mut requester), "now");
+    elsewhere.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_reply_is_seen_by_whoever_watches_and_by_whoever_used_the_socket_meanwhile() {
+    let context = Context::new();
+    let server = server(&context, RouterSettings::default());
+    let mut requester =
+        Requester::connect(&context, server.endpoint().clone(), RequesterSettings::default()).unwrap();
+    let watch = requester.watch();
+    echo(&server, 1);
+    for round in 0..100 {
+        ask(&mut requester, "question");
+        if !requester.hides_reply().unwrap() {
+            assert_eq!(wait_any([Source::Replies(watch)], Some(DEADLINE)).unwrap(), [true], "round {round}");
+        }
+        assert_eq!(answer(&mut requester), "re: question");
+    }
 }

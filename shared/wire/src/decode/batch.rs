@@ -1,4 +1,7 @@
 //! Batches of every kind, and their headers.
+//!
+//! Streams of metrics name their columns in each batch, and nearly always as in the batch before. So a thread keeps
+//! those that it read last: names that are the same are neither copied nor checked again.
 
 use super::field::{
     self,
@@ -8,9 +11,11 @@ use crate::generated::fb;
 use crate::{BatchHeader, DecodeError};
 use flatbuffers::Vector;
 use gapless_model::{
-    Batch, Candle, Digest, Epoch, Flags, Kind, MAX_COLUMNS, MAX_ROWS_PER_BATCH, MetricRows, Rows, Seq,
-    Severity, UnixMillis, UnixNanos, Warning,
+    Batch, Candle, Digest, Epoch, Flags, Kind, MAX_COLUMNS, MAX_ROWS_PER_BATCH, MetricRows, RowError, Rows,
+    Seq, Severity, UnixMillis, UnixNanos, Warning,
 };
+use std::cell::RefCell;
+use std::sync::Arc;
 
 /// The batch in a verified envelope, its rows checked.
 pub(crate) fn read(envelope: &fb::Envelope<'_>) -> Result<Batch, DecodeError> {
@@ -24,7 +29,7 @@ pub(crate) fn read(envelope: &fb::Envelope<'_>) -> Result<Batch, DecodeError> {
     } else {
         return Err(not_a_batch(envelope));
     };
-    rows.validate()?;
+    check(&rows)?;
     Ok(Batch {
         key: header.key,
         epoch: header.epoch,
@@ -34,6 +39,33 @@ pub(crate) fn read(envelope: &fb::Envelope<'_>) -> Result<Batch, DecodeError> {
         earliest: header.earliest,
         digest: header.digest,
         rows,
+    })
+}
+
+thread_local! {
+    /// The columns of the batch that was read last, checked.
+    static COLUMNS: RefCell<Arc<[String]>> = RefCell::default();
+}
+
+fn check(rows: &Rows) -> Result<(), RowError> {
+    COLUMNS.with_borrow_mut(|known| {
+        rows.validate_beside(known)?;
+        // A batch without rows is not looked at.
+        if let Rows::Metrics(rows) = rows
+            && !rows.ts.is_empty()
+            && !Arc::ptr_eq(&rows.columns, known)
+        {
+            known.clone_from(&rows.columns);
+        }
+        Ok(())
+    })
+}
+
+fn columns(names: Option<Strings<'_>>) -> Arc<[String]> {
+    let Some(names) = names else { return Arc::default() };
+    COLUMNS.with_borrow(|known| match known.len() == names.len() && known.iter().eq(names) {
+        true => known.clone(),
+        false => names.iter().map(str::to_owned).collect(),
     })
 }
 
@@ -141,7 +173,7 @@ fn metrics(batch: &fb::MetricBatch<'_>) -> Result<MetricRows, DecodeError> {
         )));
     }
     Ok(MetricRows {
-        columns: batch.columns().into_iter().flatten().map(str::to_owned).collect(),
+        columns: columns(batch.columns()),
         ts: words(batch.ts_ns()).map(|word| UnixNanos(i64::from_le_bytes(word))).collect(),
         values: words(batch.values()).map(f64::from_le_bytes).collect(),
     })

@@ -16,6 +16,7 @@ pub(super) fn ingest(batch: fb::IngestBatch<'_>) -> Result<IngestBatch, DecodeEr
         producer_sequence: batch.producer_sequence(),
         previous_producer_sequence: batch.previous_producer_sequence(),
         batch: field::bytes("batch", batch.batch())?.to_vec(),
+        ack_may_wait: batch.ack_may_wait(),
     })
 }
 

@@ -21,6 +21,7 @@ impl Out {
                 producer_sequence: batch.producer_sequence,
                 previous_producer_sequence: batch.previous_producer_sequence,
                 batch: bytes,
+                ack_may_wait: batch.ack_may_wait,
             }
         )
     }

@@ -4543,6 +4543,7 @@ impl<'a> IngestBatch<'a> {
   pub const VT_PRODUCER_SEQUENCE: ::flatbuffers::VOffsetT = 6;
   pub const VT_PREVIOUS_PRODUCER_SEQUENCE: ::flatbuffers::VOffsetT = 8;
   pub const VT_BATCH: ::flatbuffers::VOffsetT = 10;
+  pub const VT_ACK_MAY_WAIT: ::flatbuffers::VOffsetT = 12;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -4558,6 +4559,7 @@ impl<'a> IngestBatch<'a> {
     builder.add_producer_sequence(args.producer_sequence);
     if let Some(x) = args.batch { builder.add_batch(x); }
     if let Some(x) = args.producer_id { builder.add_producer_id(x); }
+    builder.add_ack_may_wait(args.ack_may_wait);
     builder.finish()
   }
 
@@ -4590,6 +4592,13 @@ impl<'a> IngestBatch<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(IngestBatch::VT_BATCH, None)}
   }
+  #[inline]
+  pub fn ack_may_wait(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(IngestBatch::VT_ACK_MAY_WAIT, Some(false)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for IngestBatch<'_> {
@@ -4602,6 +4611,7 @@ impl ::flatbuffers::Verifiable for IngestBatch<'_> {
      .visit_field::<u64>("producer_sequence", Self::VT_PRODUCER_SEQUENCE, false)?
      .visit_field::<u64>("previous_producer_sequence", Self::VT_PREVIOUS_PRODUCER_SEQUENCE, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("batch", Self::VT_BATCH, false)?
+     .visit_field::<bool>("ack_may_wait", Self::VT_ACK_MAY_WAIT, false)?
      .finish();
     Ok(())
   }
@@ -4611,6 +4621,7 @@ pub struct IngestBatchArgs<'a> {
     pub producer_sequence: u64,
     pub previous_producer_sequence: u64,
     pub batch: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub ack_may_wait: bool,
 }
 impl<'a> Default for IngestBatchArgs<'a> {
   #[inline]
@@ -4620,6 +4631,7 @@ impl<'a> Default for IngestBatchArgs<'a> {
       producer_sequence: 0,
       previous_producer_sequence: 0,
       batch: None,
+      ack_may_wait: false,
     }
   }
 }
@@ -4646,6 +4658,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> IngestBatchBuilder<'a, 'b, A>
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(IngestBatch::VT_BATCH, batch);
   }
   #[inline]
+  pub fn add_ack_may_wait(&mut self, ack_may_wait: bool) {
+    self.fbb_.push_slot::<bool>(IngestBatch::VT_ACK_MAY_WAIT, ack_may_wait, false);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> IngestBatchBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     IngestBatchBuilder {
@@ -4667,6 +4683,7 @@ impl ::core::fmt::Debug for IngestBatch<'_> {
       ds.field("producer_sequence", &self.producer_sequence());
       ds.field("previous_producer_sequence", &self.previous_producer_sequence());
       ds.field("batch", &self.batch());
+      ds.field("ack_may_wait", &self.ack_may_wait());
       ds.finish()
   }
 }

@@ -15,6 +15,8 @@ pub struct IngestBatch {
     pub previous_producer_sequence: u64,
     /// The rows: an envelope with one batch whose `start` is 0.
     pub batch: Bytes,
+    /// Other batches of this producer are unanswered too, so that the answer may wait a few milliseconds for theirs.
+    pub ack_may_wait: bool,
 }
 
 /// How safe an acknowledged row is.

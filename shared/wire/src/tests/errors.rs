@@ -192,6 +192,7 @@ fn ingest_without_a_producer_or_a_batch_is_refused() {
             producer_sequence: 1,
             previous_producer_sequence: 0,
             batch: batch.to_vec(),
+            ack_may_wait: false,
         })
     };
     assert_eq!(refused(&batch("", b"x")), "malformed message: producer_id is missing");
@@ -249,6 +250,7 @@ fn a_reason_is_short_whatever_was_sent() {
         producer_sequence: 1,
         previous_producer_sequence: 0,
         batch: vec![1],
+        ack_may_wait: false,
     });
     let error = decode(&encode_message(&batch, ""), &Limits::ingest()).unwrap_err();
     assert!(error.to_response().message.len() < 400);

@@ -336,6 +336,7 @@ fn version_2_journal() -> Vec<(&'static str, Message)> {
                 producer_sequence: 3,
                 previous_producer_sequence: 1,
                 batch: encode_message(&Message::Batch(version_1_batch()), ""),
+                ack_may_wait: false,
             }),
         ),
         (

@@ -274,12 +274,13 @@ fn directory_messages() -> impl Strategy<Value = Message> {
 }
 
 fn ingest_messages() -> impl Strategy<Value = Message> {
-    let batch = (id(), any::<u64>(), any::<u64>(), bytes()).prop_map(
-        |(producer_id, producer_sequence, previous_producer_sequence, batch)| IngestBatch {
+    let batch = (id(), any::<u64>(), any::<u64>(), bytes(), any::<bool>()).prop_map(
+        |(producer_id, producer_sequence, previous_producer_sequence, batch, ack_may_wait)| IngestBatch {
             producer_id,
             producer_sequence,
             previous_producer_sequence,
             batch,
+            ack_may_wait,
         },
     );
     let durability = prop_oneof![Just(Durability::Written), Just(Durability::Synced)];

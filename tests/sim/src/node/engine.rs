@@ -171,6 +171,7 @@ impl EngineNode {
                 producer_sequence: send.producer_sequence,
                 previous_producer_sequence: send.previous_producer_sequence,
                 batch: encode_message(&Message::Batch(send.batch), ""),
+                ack_may_wait: false,
             });
             io.note("sends derived rows", send.producer_sequence, 0);
             io.out(Out::Ask(Socket::Send, Desk::Ingest, encode_message(&message, &send.id.to_string())));

@@ -200,6 +200,7 @@ impl ProducerNode {
             producer_sequence: number,
             previous_producer_sequence: previous,
             batch: encode_message(&Message::Batch(batch), ""),
+            ack_may_wait: false,
         });
         let bytes = encode_message(&message, &self.last_flight.to_string());
         io.out(Out::Ask(Socket::Send, Desk::Ingest, bytes));

@@ -2,12 +2,12 @@ use super::client::{CANDLES, METRICS, NDJSON, ROW, post, start};
 use crate::AckWhen;
 use crate::http::HttpServer;
 use crate::sources::fake_journal::{FakeJournal, candles};
+use crate::sources::tests::eventually;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gapless_model::{Batch, Candle, Flags, Rows, StreamKey, UnixMillis};
 use gapless_wire::{Message, encode_message};
 use std::io::Write;
-use std::time::Duration;
 
 fn key() -> StreamKey {
     "candles.s.X.1m".parse().unwrap()
@@ -115,8 +115,8 @@ fn the_query_says_when_to_answer_and_whether_rows_are_simulated() {
         let mut stream = super::client::connect(address);
         let body = "{\"ts\":1700000000,\"a\":1}";
         write!(stream, "{}{body}", super::client::head(&path, &[NDJSON], body.len())).unwrap();
-        let mut entries = journal.intake.queue().drain(1, Duration::from_secs(20)).unwrap();
-        let entry = entries.pop().unwrap();
+        eventually("the rows wait in the queue", || journal.intake.queue().depth().0 == 1);
+        let entry = journal.intake.queue().drain(1).unwrap().pop().unwrap();
         let submission = entry.checked.submission();
         assert_eq!((submission.ack, submission.flags), (ack, flags), "{query}");
     }

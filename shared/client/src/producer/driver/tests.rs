@@ -1,18 +1,11 @@
-//! The driver over a real socket whose queue is far too small.
+//! A producer over a real socket whose queue is far too small.
 
-use super::{Driver, Submission};
-use crate::producer::gate::{Gate, Left, Pass};
-use crate::producer::ticket::promised;
-use crate::producer::window::Window;
-use crate::producer::{Numbering, ProducerCounts, ProducerSettings};
-use crossbeam_channel::bounded;
+use crate::Producer;
+use crate::producer::ProducerSettings;
 use gapless_model::{Batch, Epoch, Flags, Position, Rows, Seq, Severity, UnixNanos, Warning};
-use gapless_transport::{
-    Context, Hooks, Requester, RequesterSettings, RouterServer, RouterSettings, wake_pair,
-};
+use gapless_transport::{Context, Hooks, Requester, RequesterSettings, RouterServer, RouterSettings};
 use gapless_wire::{Durability, IngestAck, Limits, Message, ProducerStatusResponse, decode, encode_message};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longest wait for what must happen; also the reply time-out, so that nothing is mended by sending again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -73,35 +66,15 @@ fn a_full_queue_delays_batches_and_loses_none() {
         ..ProducerSettings::new(&endpoint, "p")
     };
     let small = RequesterSettings { send_limit: 1, ..RequesterSettings::default() };
-    let (waker, wake) = wake_pair().unwrap();
-    let (to_driver, submissions) = bounded(BATCHES);
-    let gate = Arc::new(Gate::new(BATCHES, usize::MAX));
-    let counts = Arc::new(Mutex::new(ProducerCounts::default()));
+    let requester = Requester::connect(&context, endpoint.as_str(), small).unwrap();
+    let producer = Producer::over(requester, &context, settings).unwrap();
     for number in 0..BATCHES {
-        assert!(matches!(gate.enter(1, Duration::ZERO), Pass::Open));
-        let (promise, _) = promised();
-        let batch = batch(number);
-        to_driver.send(Submission { batch, numbering: Numbering::Next, bytes: 1, promise }).unwrap();
+        producer.send(batch(number), PATIENCE).unwrap();
     }
-    let driver = Driver {
-        window: Window::new(settings, 7),
-        requester: Requester::connect(&context, endpoint.as_str(), small).unwrap(),
-        submissions,
-        wake,
-        gate: gate.clone(),
-        counts: counts.clone(),
-        started: Instant::now(),
-        unsent: None,
-        left: Left::default(),
-    };
-    let driver = std::thread::spawn(move || driver.run());
-    let drained = gate.drained(PATIENCE / 2);
-    assert!(matches!(drained, Pass::Open), "{drained:?}");
-    drop(to_driver);
-    waker.wake();
-    driver.join().unwrap();
-    let counts = *counts.lock().unwrap();
+    producer.flush(PATIENCE / 2).unwrap();
+    let counts = producer.counts();
     assert_eq!((counts.acknowledged, counts.resent), (BATCHES as u64, 0));
+    drop(producer);
     server.stop();
     ingestion.join().unwrap();
 }
