@@ -50,10 +50,10 @@ soak: setup ## what grows under a steady load with clients that come and go: mak
 	cargo build --workspace --bins --locked
 	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/debug/gapless-soak --seconds $(or $(SECONDS),1200) $(ARGS)
 
-bench: ## measure beside plain ZeroMQ, NATS and Redis, and renew docs/BENCHMARKS.md: make bench ARGS="B1 B3"
+bench: ## measure beside plain ZeroMQ, NATS and Redis, and renew docs/BENCHMARKS.md; make bench ARGS="B1 B3" only prints these
 	@.ci/setup bench
 	cargo build --release --locked $(addprefix -p ,$(MEASURED))
-	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/release/gapless-bench --write docs --figures docs/benchmarks/figures.jsonl $(ARGS)
+	GAPLESS_TESTS_BUILT=1 $(CACHE)/target/release/gapless-bench $(or $(ARGS),--write docs --figures docs/benchmarks/figures.jsonl)
 
 bench-quick: ## a tenth of that: about where it stands, nothing is written
 	@.ci/setup bench

@@ -3,6 +3,7 @@
 use crate::{jetstream, redis_streams};
 use anyhow::Result;
 use serde::Serialize;
+use std::process::Command;
 use sysinfo::System;
 
 /// The machine, the versions and the settings of a run: the first line of its figures.
@@ -32,6 +33,10 @@ pub struct About {
     pub rounds: usize,
     /// Whether everything was a tenth of its size.
     pub quick: bool,
+    /// The source that the programs were built from, where git tells.
+    pub commit: Option<String>,
+    /// Processes that wanted to run in the minute before.
+    pub load: f64,
 }
 
 impl About {
@@ -61,8 +66,24 @@ impl About {
             profile: if cfg!(debug_assertions) { "dev" } else { "release" },
             rounds,
             quick,
+            commit: commit(),
+            load: load_average(),
         })
     }
+}
+
+/// The last commit with its date, and a mark where files differ from it.
+fn commit() -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").current_dir(gapless_tests::repository()).args(args).output().ok()?;
+        let text = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;
+        Some(text.trim().to_owned())
+    };
+    Some(format!(
+        "{} of {}",
+        git(&["describe", "--always", "--dirty"])?,
+        git(&["show", "-s", "--format=%cs"])?
+    ))
 }
 
 /// Processes that wanted to run, on average over the last minute.

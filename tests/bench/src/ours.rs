@@ -84,12 +84,19 @@ pub(crate) struct Maker {
     kind: Kind,
     columns: Arc<[String]>,
     made: i64,
+    /// Of the numbers that say nothing; the same ones in every run.
+    noise: fastrand::Rng,
 }
 
 impl Maker {
     pub(crate) fn new(kind: Kind, first: u64) -> Maker {
         let columns = (0..COLUMNS).map(|number| format!("c{number}")).collect();
-        Maker { kind, columns, made: i64::try_from(first).unwrap_or(0) }
+        Maker {
+            kind,
+            columns,
+            made: i64::try_from(first).unwrap_or(0),
+            noise: fastrand::Rng::with_seed(first),
+        }
     }
 
     pub(crate) fn rows(&mut self, count: u64, due_ns: u64) -> Rows {
@@ -99,23 +106,33 @@ impl Maker {
         self.made = numbers.end;
         match self.kind {
             Kind::Candles => {
+                let noise = &mut self.noise;
                 let row = |n: i64| Candle {
                     ts: UnixMillis(n * 1000),
                     open: due,
-                    high: due + 1.0,
-                    low: due - 1.0,
-                    close: due,
+                    high: due + 100.0 + reading(noise),
+                    low: due - reading(noise),
+                    close: due + reading(noise),
                     volume: n as f64,
                 };
                 Rows::Candles(numbers.map(row).collect())
             }
             Kind::Metrics => {
                 let ts: Vec<UnixNanos> = numbers.map(|n| UnixNanos(n * 1_000_000)).collect();
-                let values = vec![due; COLUMNS * ts.len()];
+                let mut values: Vec<f64> = Vec::with_capacity(COLUMNS * ts.len());
+                for _ in &ts {
+                    values.push(due);
+                    values.extend((1..COLUMNS).map(|_| reading(&mut self.noise)));
+                }
                 Rows::Metrics(MetricRows { columns: Arc::clone(&self.columns), ts, values })
             }
         }
     }
+}
+
+/// A number as instruments show it, 0 to 100 with three decimals.
+fn reading(noise: &mut fastrand::Rng) -> f64 {
+    f64::from(noise.u32(..100_000)) / 1000.0
 }
 
 fn due_of(rows: &Rows) -> u64 {

@@ -21,14 +21,16 @@ pub fn text(about: &About, results: &Results) -> String {
     };
     let _ = writeln!(
         text,
-        "{}, {} threads, {} GiB, Linux {}; Gapless {} ({} build), libzmq {}, {}, {}; {} rounds{}, medians with \
-         the smallest and the largest. {}.\n",
+        "{}, {} threads, {} GiB, Linux {}, load average {:.1} before it began; Gapless {} ({} build{}), libzmq {}, \
+         {}, {}; {} rounds{}, medians with the smallest and the largest; a line without those was measured once. {}.\n",
         about.cpu,
         about.cores,
         about.memory_gib,
         about.kernel,
+        about.load,
         about.version,
         about.profile,
+        about.commit.as_ref().map(|commit| format!(" of {commit}")).unwrap_or_default(),
         about.zmq,
         reference("NATS", &about.nats),
         reference("Redis", &about.redis),

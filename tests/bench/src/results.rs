@@ -22,7 +22,7 @@ pub struct Sample {
     pub round: usize,
     /// The figure.
     pub value: f64,
-    /// Processes that wanted to run, on average over the minute before.
+    /// Processes that wanted to run, on average over the minute before, those of the benchmark among them.
     pub load: f64,
 }
 

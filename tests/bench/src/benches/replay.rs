@@ -128,7 +128,7 @@ fn pages(plan: &Plan, results: &mut Results) -> Result<()> {
         took.sort_by(f64::total_cmp);
         let at = At { bench: "B4", case: &case, system: System::Gapless.name(), round: 1 };
         let rank = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default();
-        results.add(&at, "page cold ms", cold)?;
+        results.add(&at, "first page ms", cold)?;
         results.add(&at, "page p50 ms", rank(0.5))?;
         results.add(&at, "page p99 ms", rank(0.99))?;
     }
