@@ -37,7 +37,7 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Told when a request may be taken, and when the desk closes.
     work: Condvar,
-    flights: Mutex<Flights<Question, Waiter, Look>>,
+    flights: Mutex<Flights<Question, Waiter, Served>>,
     replier: Replier,
     meters: Meters,
     /// Whether the journal was read once, so that an unknown stream is one that does not exist.
@@ -243,7 +243,13 @@ impl Shared {
                 let found = self.look(library, &question);
                 (found, lock(&self.flights).land(&question))
             }
-            (Boarding::Found(found), waiter) => (found, waiter.into_iter().collect()),
+            (Boarding::Found(found), waiter) => {
+                // Another history may have begun since.
+                let latest = library.status(&question.key, now()).map(|status| status.watermark.epoch);
+                let is_current = latest == Some(found.status.watermark.epoch);
+                let found = if is_current { Ok(Some(found)) } else { self.look(library, &question) };
+                (found, waiter.into_iter().collect())
+            }
             (Boarding::Passenger, _) => {
                 self.meters.shared.increment(1);
                 return None;
@@ -261,16 +267,19 @@ impl Shared {
         question.next(served.range, served.status.watermark.latest)
     }
 
-    /// Looks for what will be asked next, if nobody waits for anything else.
-    fn look_ahead(&self, library: &Library<ArchiveReader>, question: Question) {
-        let is_busy = self.queue().fair.len() > 0;
-        if is_busy || !lock(&self.flights).board_ahead(&question, Instant::now()) {
-            return;
-        }
-        let found = self.look(library, &question);
-        let landed = lock(&self.flights).land_ahead(question.clone(), found, Instant::now());
-        if let Some((waiting, found)) = landed {
+    /// Looks for what will be asked next, if nobody waits for anything else; goes on while it is asked for meanwhile.
+    fn look_ahead(&self, library: &Library<ArchiveReader>, mut question: Question) {
+        while self.queue().fair.len() == 0 && lock(&self.flights).board_ahead(&question, Instant::now()) {
+            let found = self.look(library, &question);
+            let waiting = lock(&self.flights).land_ahead(&question, &found, Instant::now());
+            if waiting.is_empty() {
+                return;
+            }
             self.reply(&question, &found, waiting);
+            let next = found.ok().flatten();
+            let next = next.and_then(|served| question.next(served.range, served.status.watermark.latest));
+            let Some(next) = next else { return };
+            question = next;
         }
     }
 

@@ -4,9 +4,10 @@
 //! worker looks; whoever asks the same meanwhile only leaves their name, and gets the same answer.
 //!
 //! A client that reads history asks for one page after the other, and is busy with each before it asks for the next.
-//! A worker that has nothing else to do looks for that one meanwhile. A look ahead that is over is kept for a moment, for
-//! whoever asks first: to them it is an answer that was a little longer on its way. Other answers are not kept: a cache
-//! was rejected, since the newest rows are in memory anyway.
+//! A worker that has nothing else to do looks for that one meanwhile. What a look ahead found is kept for whoever asks
+//! within a moment: to them it is an answer that was a little longer on its way. It is forgotten with the next question
+//! after that, or to make room. Other answers are not kept: a cache was rejected, since the newest rows are in memory
+//! anyway.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Names that may wait for one look: their answers are made and queued by one worker.
 pub(crate) const MAX_WAITERS: usize = 1024;
-/// Looks ahead that are kept: some megabytes each.
-const MAX_KEPT: usize = 4;
+/// Looks ahead that are kept: some megabytes each, for as many readers as there are workers by default, twice.
+const MAX_KEPT: usize = 8;
 /// How long they are: a client that takes longer for a page than this does not wait for the next one.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
@@ -87,17 +88,22 @@ impl<Q: Eq + Hash, W, F> Flights<Q, W, F> {
         self.waiting.remove(question).unwrap_or_default()
     }
 
-    /// A look ahead is over: everybody who asked meanwhile, with what was found; when nobody did, it is kept.
-    pub(crate) fn land_ahead(&mut self, question: Q, found: F, now: Instant) -> Option<(Vec<W>, F)> {
-        let waiting = self.land(&question);
-        if !waiting.is_empty() {
-            return Some((waiting, found));
+    /// A look ahead is over: everybody who asked meanwhile. When nobody did, what was found is kept, if anything was.
+    pub(crate) fn land_ahead<E>(&mut self, question: &Q, found: &Result<Option<F>, E>, now: Instant) -> Vec<W>
+    where
+        Q: Clone,
+        F: Clone,
+    {
+        let waiting = self.land(question);
+        if waiting.is_empty()
+            && let Ok(Some(found)) = found
+        {
+            if self.kept.len() >= MAX_KEPT {
+                self.kept.pop_front();
+            }
+            self.kept.push_back((question.clone(), found.clone(), now));
         }
-        if self.kept.len() >= MAX_KEPT {
-            self.kept.pop_front();
-        }
-        self.kept.push_back((question, found, now));
-        None
+        waiting
     }
 
     fn forget(&mut self, now: Instant) {

@@ -33,6 +33,10 @@ fn is_small(part: &Part) -> bool {
     part.range.len() < SMALL_ROWS
 }
 
+fn fits(batch: &Batch, next: &Batch) -> bool {
+    batch.rows.approx_bytes() + next.rows.approx_bytes() <= JOINED_BYTES
+}
+
 fn whole(part: &Part, encoder: &mut Encoder) -> Vec<u8> {
     match &part.body {
         Body::Bytes(bytes) => bytes.to_vec(),
@@ -45,9 +49,7 @@ fn join(run: &[Part], encoder: &mut Encoder, done: &mut Vec<Vec<u8>>) -> Result<
     for part in run {
         let next = part.rows()?;
         let next = match &mut open {
-            Some(batch) if batch.goes_on_with(&next) && batch.rows.approx_bytes() < JOINED_BYTES => {
-                batch.append(next).err()
-            }
+            Some(batch) if batch.goes_on_with(&next) && fits(batch, &next) => batch.append(next).err(),
             _ => Some(next),
         };
         if let Some(next) = next {

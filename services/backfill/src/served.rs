@@ -6,12 +6,23 @@
 
 use crate::hot::HotBatch;
 use crate::plan::Question;
-use gapless_model::{Batch, Digest, SeqRange, StreamStatus, UnixNanos};
+use gapless_model::{Batch, Digest, Rows, SeqRange, StreamStatus, UnixNanos};
 use gapless_wire::{DecodeError, Limits, MAX_MESSAGE_BYTES, decode_batch};
 use std::sync::Arc;
 
 /// The largest part of an answer; a larger batch is served in pieces, so that the answer fits a message.
 const MAX_PART_BYTES: usize = MAX_MESSAGE_BYTES - (1 << 20);
+
+/// A batch's envelope without its rows and names of columns.
+const ENVELOPE_BYTES: usize = 512;
+
+/// The names of columns, which are in each envelope.
+fn name_bytes(rows: &Rows) -> usize {
+    match rows {
+        Rows::Metrics(rows) => rows.columns.iter().map(|name| name.len() + 16).sum(),
+        Rows::Candles(_) | Rows::Warnings(_) => 0,
+    }
+}
 
 /// What was found: consecutive rows, as they were published.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,10 +104,14 @@ impl Part {
         Ok(Part::from(self.rows()?.cut(kept)))
     }
 
-    fn bytes(&self) -> usize {
-        match &self.body {
-            Body::Rows(batch) => batch.rows.approx_bytes(),
-            Body::Bytes(bytes) => bytes.len(),
+    /// What it takes in an answer behind `before`, about.
+    fn bytes(&self, before: Option<&Part>) -> usize {
+        match (&self.body, before.map(|before| &before.body)) {
+            (Body::Bytes(bytes), _) => bytes.len(),
+            (Body::Rows(batch), Some(Body::Rows(before))) if before.goes_on_with(batch) => {
+                batch.rows.approx_bytes()
+            }
+            (Body::Rows(batch), _) => ENVELOPE_BYTES + name_bytes(&batch.rows) + batch.rows.approx_bytes(),
         }
     }
 
@@ -156,7 +171,8 @@ impl Serving {
             return Ok(());
         }
         let in_time = part.before(self.end_ts)?;
-        let fits = self.parts.is_empty() || self.bytes.saturating_add(part.bytes()) <= self.max_bytes;
+        let fits = self.parts.is_empty()
+            || self.bytes.saturating_add(part.bytes(self.parts.last())) <= self.max_bytes;
         if !fits {
             self.full = true;
             self.out_of_time = in_time.is_some_and(SeqRange::is_empty);
@@ -175,12 +191,12 @@ impl Serving {
     }
 
     fn push(&mut self, mut part: Part) -> Result<(), DecodeError> {
-        while part.bytes() > MAX_PART_BYTES && part.range.len() > 1 {
+        while part.bytes(None) > MAX_PART_BYTES && part.range.len() > 1 {
             let half = SeqRange::of_len(part.range.start(), part.range.len() / 2);
             part = part.cut(half)?;
             (self.full, self.out_of_time) = (true, false);
         }
-        self.bytes += part.bytes();
+        self.bytes += part.bytes(self.parts.last());
         self.parts.push(part);
         Ok(())
     }

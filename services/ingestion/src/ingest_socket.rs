@@ -9,11 +9,9 @@ use gapless_wire::{
     ErrorCode, ErrorResponse, IngestBatch, IngestNack, Limits, Message, decode, encode_message,
     peek_correlation_id,
 };
-use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// Acknowledgements of other threads that wait for the socket: those threads wait beyond this.
-const REPLIES: usize = 8192;
 
 /// Acknowledgements that wait for one producer before further ones are dropped: several times what one
 /// has in flight.
@@ -42,14 +40,10 @@ impl IngestSocket {
         endpoint: &str,
         intake: &Intake,
     ) -> Result<IngestSocket, TransportError> {
-        let settings = RouterSettings {
-            send_limit: REPLIES_PER_PEER,
-            reply_queue: REPLIES,
-            ..RouterSettings::default()
-        };
+        let settings = RouterSettings { send_limit: REPLIES_PER_PEER, ..RouterSettings::default() };
         let wake = intake.queue().wake().clone();
         let router = Router::bind(context, endpoint, &settings, HOOKS.malformed, wake)?;
-        let desk = Desk { intake: intake.at_the_writer(), is_urgent: Cell::new(false) };
+        let desk = Desk { intake: intake.at_the_writer(), is_urgent: Arc::default() };
         Ok(IngestSocket { router, desk, answers_due: Instant::now() })
     }
 
@@ -70,14 +64,14 @@ impl IngestSocket {
 
     /// Sends the answers, unless all of them may wait and were not waiting for long.
     pub(crate) fn send_due_replies(&mut self, now: Instant) {
-        if self.desk.is_urgent.get() || now >= self.answers_due {
+        if self.desk.is_urgent.load(Ordering::Relaxed) || now >= self.answers_due {
             self.send_replies(now);
         }
     }
 
     /// Sends the answers that are there.
     pub(crate) fn send_replies(&mut self, now: Instant) {
-        self.desk.is_urgent.set(false);
+        self.desk.is_urgent.store(false, Ordering::Relaxed);
         self.answers_due = now + ANSWERS_WAIT;
         self.router.send_replies();
     }
@@ -103,19 +97,21 @@ fn busy() -> ErrorResponse {
 /// What is needed to look at a request.
 struct Desk {
     intake: Intake,
-    /// Whether somebody waits for an answer and for nothing else.
-    is_urgent: Cell<bool>,
+    /// Whether an answer was given for which somebody waits who waits for nothing else.
+    is_urgent: Arc<AtomicBool>,
 }
 
 impl Desk {
     fn serve(&self, Request { peer, body }: Request, replier: &Replier) {
-        let back = |correlation_id| Back { replier: replier.clone(), peer, correlation_id };
+        let urgent = Some(self.is_urgent.clone());
+        let back = |correlation_id| Back { replier: replier.clone(), peer, correlation_id, urgent };
         match decode(&body, &Limits::ingest()) {
             Ok(envelope) => {
                 let back = back(envelope.correlation_id);
-                let may_wait = matches!(&envelope.message, Message::IngestBatch(batch) if batch.ack_may_wait);
-                self.is_urgent.set(self.is_urgent.get() || !may_wait);
                 match envelope.message {
+                    Message::IngestBatch(batch) if batch.ack_may_wait => {
+                        take(&self.intake, batch, Back { urgent: None, ..back });
+                    }
                     Message::IngestBatch(batch) => take(&self.intake, batch, back),
                     Message::ProducerStatusRequest(question) => {
                         let status = self.intake.producer_status(&question.producer_id, &question.key);
@@ -128,7 +124,6 @@ impl Desk {
                 }
             }
             Err(error) => {
-                self.is_urgent.set(true);
                 count_malformed("ingest");
                 back(peek_correlation_id(&body).to_owned()).send(Message::Error(error.to_response()));
             }
@@ -160,10 +155,15 @@ struct Back {
     replier: Replier,
     peer: gapless_transport::PeerId,
     correlation_id: String,
+    /// To be set when it is given, unless it may wait for others.
+    urgent: Option<Arc<AtomicBool>>,
 }
 
 impl Back {
     fn send(self, message: Message) {
+        if let Some(urgent) = self.urgent {
+            urgent.store(true, Ordering::Relaxed);
+        }
         self.replier.send(self.peer, encode_message(&message, &self.correlation_id));
     }
 }

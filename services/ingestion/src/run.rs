@@ -8,9 +8,9 @@ use crate::ingest_socket::IngestSocket;
 use crate::intake::Intake;
 use crate::replay_socket::ReplaySocket;
 use crate::sources::{Source, SourceSettings};
-use crate::writer::{Ended, SUBSCRIBER_MESSAGES, Writer};
+use crate::writer::{SUBSCRIBER_MESSAGES, Writer};
 use crate::{Config, Error, SERVICE, clock};
-use gapless_journal::Opened;
+use gapless_journal::{Appender, Opened};
 use gapless_service_kit::{Shutdown, health};
 use gapless_transport::{Context, Publisher, PublisherSettings};
 use std::sync::Arc;
@@ -123,29 +123,17 @@ pub fn run_embedded(
         http.stop();
     }
     intake.close();
-    let ended = writer.join().map_err(|_| Error::Panicked("writer"))?;
-    let closed = ended.and_then(|Ended { appender, mut socket }| {
-        // Receipts that wait for the disk go out as they are given; whoever sends rows now is refused.
-        while !acknowledger.is_finished() {
-            socket.step(LAST_RECEIPTS, Instant::now())?;
-        }
-        socket.step(Duration::ZERO, Instant::now())?;
-        socket.send_replies(Instant::now());
-        Ok(appender.close()?)
-    });
+    let appender = writer.join().map_err(|_| Error::Panicked("writer"))?;
     acknowledger.join().map_err(|_| Error::Panicked("acknowledger"))?;
     replay.stop();
     keeper.join().map_err(|_| Error::Panicked("housekeeping"))?;
-    closed?;
+    appender?.close()?;
     sources
 }
 
 /// Sources look at the stop request several times a second. One that hangs (on a dead network disk, say)
 /// is left behind, since the rest of the stop needs its part of the 5 seconds.
 const SOURCES_GRACE: Duration = Duration::from_millis(1000);
-
-/// How often it is looked whether all receipts were given.
-const LAST_RECEIPTS: Duration = Duration::from_millis(5);
 
 fn start_http(address: &str, intake: &Intake) -> Result<Option<HttpServer>, HttpError> {
     match address {
@@ -185,7 +173,7 @@ fn spawn_writer(
     writer: Writer,
     intake: Intake,
     shutdown: Shutdown,
-) -> Result<JoinHandle<Result<Ended, Error>>, Error> {
+) -> Result<JoinHandle<Result<Appender, Error>>, Error> {
     let guard = shutdown.guard("ingestion writer");
     Ok(thread("writer").spawn(move || {
         let _guard = guard;

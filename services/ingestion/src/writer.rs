@@ -16,7 +16,7 @@ use crate::ingest_socket::IngestSocket;
 use crate::intake::{AckWhen, Entry, Intake, Refusal, Reply, Submission, Via};
 use crate::{Error, clock};
 use beat::Beat;
-use crossbeam_channel::{SendTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use gapless_journal::{Appended, Appender, Journal, JournalError};
 use gapless_transport::Publisher;
 use gapless_wire::{Message, encode_message, topic};
@@ -35,9 +35,6 @@ const MESSAGE_BYTES: usize = 64 << 10;
 /// larger, and it heals what it lost by replay.
 pub(crate) const SUBSCRIBER_MESSAGES: u32 = 1000;
 
-/// How often it is looked whether another receipt may wait for the disk, when too many do.
-const RECEIPTS_RETRY: Duration = Duration::from_millis(1);
-
 /// After a roll that failed, the sequencer is not snapshotted again before this.
 const ROLL_RETRY: Duration = Duration::from_secs(1);
 
@@ -51,20 +48,12 @@ pub(crate) struct Writer {
     pub(crate) synced_receipts: Sender<Pending>,
 }
 
-/// What is left of a writer that ended as it should.
-pub(crate) struct Ended {
-    /// To be closed.
-    pub(crate) appender: Appender,
-    /// Receipts that waited for the disk still go out by it.
-    pub(crate) socket: IngestSocket,
-}
-
 impl Writer {
-    /// Works until the intake is closed and empty.
+    /// Works until the intake is closed and empty; gives the appender back for closing.
     ///
     /// # Errors
     /// When the journal can no longer be written at all, or the socket fails. Everything not acknowledged is refused.
-    pub(crate) fn run(self) -> Result<Ended, Error> {
+    pub(crate) fn run(self) -> Result<Appender, Error> {
         let Writer { intake, ledger, journal, appender, publisher, socket, synced_receipts } = self;
         let mut shell = Shell {
             intake,
@@ -83,8 +72,10 @@ impl Writer {
         if result.is_err() {
             shell.refuse_all();
         }
+        // Whoever sends rows now is refused.
+        let last = shell.socket.step(Duration::ZERO, Instant::now());
         shell.socket.send_replies(Instant::now());
-        result.map(|()| Ended { appender: shell.recorder.into_appender(), socket: shell.socket })
+        result.and(last.map_err(Error::from)).map(|()| shell.recorder.into_appender())
     }
 }
 
@@ -197,7 +188,7 @@ impl Shell {
         Ok(self.publisher.send(&self.topic, [frame])?)
     }
 
-    fn answer(&mut self, decision: Decision, waiting: Waiting, appended: Appended) {
+    fn answer(&self, decision: Decision, waiting: Waiting, appended: Appended) {
         let Waiting { ack, via, rows, arrived, reply } = waiting;
         match &decision {
             Decision::Refused(refusal) => via.refused(refusal, rows),
@@ -208,20 +199,10 @@ impl Shell {
             Answer::Now(answer) => reply.give(answer),
             Answer::WhenSynced { position, receipt } => {
                 self.journal.request_sync();
-                self.receipt_when_synced(Pending { position, receipt, reply });
+                // When the thread is gone the reply is dropped, and says so. It never waits for this one: those who send
+                // by the socket are answered when their rows are written.
+                let _ = self.synced_receipts.send(Pending { position, receipt, reply });
             }
-        }
-    }
-
-    /// Waits while too many receipts do. That thread in turn may wait for room among the socket's answers, which are
-    /// sent here.
-    fn receipt_when_synced(&mut self, mut pending: Pending) {
-        // When the thread is gone the reply is dropped, and says so.
-        while let Err(SendTimeoutError::Timeout(waiting)) =
-            self.synced_receipts.send_timeout(pending, RECEIPTS_RETRY)
-        {
-            pending = waiting;
-            self.socket.send_replies(Instant::now());
         }
     }
 

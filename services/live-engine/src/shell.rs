@@ -173,9 +173,7 @@ impl Shell {
     fn run(&mut self) -> Result<(), Error> {
         while !self.shutdown.is_requested() {
             let more = self.turn()?;
-            if !more {
-                self.wait()?;
-            }
+            self.wait(more)?;
         }
         tracing::info!(position = self.engine.state.position().0, "live engine stopped");
         Ok(())
@@ -197,8 +195,12 @@ impl Shell {
         Ok(more_records || more_requests)
     }
 
-    /// Reads the journal's sockets, once there is something on them or something else to do.
-    fn wait(&mut self) -> Result<(), Error> {
+    /// Reads the journal's sockets, once there is something on them or something else to do; at once when there is more
+    /// to do anyway.
+    fn wait(&mut self, more: bool) -> Result<(), Error> {
+        if more {
+            return Ok(self.follower.wait(Duration::ZERO)?);
+        }
         let now = self.now();
         let feed = self.engine.is_live().then(|| self.feed.poll_timeout());
         let due = [feed, self.engine.outbox.poll_timeout(), Some(self.next_meters)];

@@ -74,6 +74,7 @@ impl Feed {
 
     /// The next event, waiting until `deadline` at most.
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Next {
+        let mut is_over = false;
         loop {
             if self.stopper.is_stopped() || self.goals.as_ref().is_some_and(BTreeSet::is_empty) {
                 return Next::Ended;
@@ -82,11 +83,11 @@ impl Feed {
                 Ok(state) => Some(Event::State(Box::new(state))),
                 Err(_) => match self.follower.try_next() {
                     Some(told) => self.translate(told),
+                    None if is_over => return Next::TimedOut,
                     None => {
                         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-                        if left.is_some_and(|left| left.is_zero()) {
-                            return Next::TimedOut;
-                        }
+                        // Sockets are looked at also when no time is left.
+                        is_over = left.is_some_and(|left| left.is_zero());
                         if let Err(error) = self.follower.wait(left) {
                             tracing::error!(%error, "a subscription's socket failed: the subscription ends");
                             return Next::Ended;

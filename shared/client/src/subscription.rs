@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Events of the streams that were asked for, in order per stream, without gaps and without end.
 ///
 /// An iterator; [`Subscription::next_timeout`] waits less long. Dropping it commits what was
-/// acknowledged and ends its threads. The event that the application worked on last is not acknowledged
+/// acknowledged. The event that the application worked on last is not acknowledged
 /// by that: it comes again after the next start from the cursor.
 #[derive(Debug)]
 pub struct Subscription {

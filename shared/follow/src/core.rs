@@ -1,7 +1,7 @@
 //! The followers without their sockets, for whoever brings a network of its own.
 //!
 //! [`JournalMachine`] and [`StreamMachine`] are what [`crate::JournalFollower`] and
-//! [`crate::StreamFollower`] run on their threads: bytes and time in, bytes and events out. They hold no
+//! [`crate::StreamFollower`] run on their readers' threads: bytes and time in, bytes and events out. They hold no
 //! socket, no thread and no clock.
 
 pub use crate::machine::Doing;

@@ -39,6 +39,9 @@ pub(crate) struct Wiring {
     pub(crate) wake: Option<WakeReceiver>,
 }
 
+/// How long timers wait for messages that lie there: less than any of them is about.
+const UNREAD_AT_MOST: Duration = Duration::from_secs(1);
+
 pub(crate) struct Driver<D: Dialect> {
     machine: Machine<D>,
     live: Subscriber,
@@ -55,6 +58,8 @@ pub(crate) struct Driver<D: Dialect> {
     looked: MonoTime,
     /// Where there may be something to read since the last wait.
     ready: Ready,
+    /// Since when messages lay unread after each turn.
+    unread_since: Option<MonoTime>,
 }
 
 /// Where there may be something to read. To look costs several calls to the system each, so nobody looks where there
@@ -98,6 +103,7 @@ impl<D: Dialect> Driver<D> {
             linger: wiring.linger,
             looked: MonoTime(0),
             ready: Ready::EVERYWHERE,
+            unread_since: None,
         };
         driver.machine.start(driver.clock.now());
         driver.work()?;
@@ -109,7 +115,7 @@ impl<D: Dialect> Driver<D> {
         self.events.pop_front()
     }
 
-    /// The next event; `None` when there was none until the timeout.
+    /// The next event; `None` when there was none until the timeout. Sockets are looked at also when that is zero.
     pub(crate) fn next_timeout(&mut self, timeout: Duration) -> Result<Option<D::Event>, TransportError> {
         let until = Instant::now().checked_add(timeout);
         loop {
@@ -117,10 +123,10 @@ impl<D: Dialect> Driver<D> {
                 return Ok(Some(event));
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            self.step(left)?;
+            if self.events.is_empty() && left.is_some_and(|left| left.is_zero()) {
                 return Ok(None);
             }
-            self.step(left)?;
         }
     }
 
@@ -138,7 +144,8 @@ impl<D: Dialect> Driver<D> {
     }
 
     /// Replies and live messages come before timers, since after a long absence of the application they may hold
-    /// what a timer would miss. Whether there may be more to read.
+    /// what a timer would miss; while there is always more of them, timers run all the same. Whether there may be more to
+    /// read.
     fn turn(&mut self, ready: Ready) -> Result<bool, TransportError> {
         if ready.woken {
             self.wake.clear();
@@ -157,8 +164,15 @@ impl<D: Dialect> Driver<D> {
                 self.watch_reach()?;
             }
         }
-        self.run_timers()?;
-        Ok(more_replies || more_live)
+        let more = more_replies || more_live;
+        let unread_since = *self.unread_since.get_or_insert(now);
+        if !more {
+            self.unread_since = None;
+        }
+        if !more || now.since(unread_since) >= UNREAD_AT_MOST {
+            self.run_timers()?;
+        }
+        Ok(more)
     }
 
     fn read_replies(&mut self) -> Result<bool, TransportError> {

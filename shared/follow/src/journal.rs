@@ -163,7 +163,8 @@ impl JournalFollower {
 
     /// Everything up to `position` is safe here: the journal may retire it. `epoch` is the one of the last
     /// [`JournalEvent`] that was dealt with and states one: a journal in another epoch takes no notice, since
-    /// its records at these positions may be others. Told to the journal within about a second. Without a
+    /// its records at these positions may be others. Told to the journal within about a second
+    /// of [waiting](JournalFollower::wait). Without a
     /// `follower_id` it has no effect.
     pub fn acknowledge(&self, epoch: Epoch, position: Position) {
         self.shared.acknowledge(epoch, position);
@@ -181,7 +182,7 @@ impl JournalFollower {
         self.shared.want_streams();
     }
 
-    /// How far it is, as of at most a quarter of a second ago; `None` before the first look.
+    /// How far it is, as of at most a quarter of a second of waiting ago; `None` before the first look.
     pub fn progress(&self) -> Option<Progress> {
         self.shared.progress()
     }

@@ -42,6 +42,8 @@ impl Context {
     pub(crate) fn monitor_end(&self) -> Result<zmq::Socket, TransportError> {
         let socket = self.0.socket(zmq::PAIR).during("open")?;
         socket.set_linger(0).during("configure")?;
+        // libzmq waits for room here with the thread that serves all sockets, and whoever listens may be busy for long.
+        socket.set_rcvhwm(0).during("configure")?;
         Ok(socket)
     }
 }

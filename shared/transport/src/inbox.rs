@@ -38,8 +38,12 @@ impl Inbox {
     /// Whether a message is there. No call to the system where that is known.
     pub(crate) fn has_message(&self) -> Result<bool, TransportError> {
         if !self.is_empty.get() {
-            let events = self.socket.get_events().during("look")?;
-            self.is_empty.set(!events.contains(zmq::POLLIN));
+            match self.socket.get_events() {
+                Ok(events) => self.is_empty.set(!events.contains(zmq::POLLIN)),
+                // A signal to the process came in between: whoever reads finds out.
+                Err(zmq::Error::EINTR) => {}
+                Err(error) => return Err(error).during("look"),
+            }
         }
         Ok(!self.is_empty.get())
     }

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-/// Requests shown per step.
-const REQUESTS_PER_STEP: usize = 64;
+/// Requests shown per step: of a writer that answers after each, what it writes at once.
+const REQUESTS_PER_STEP: usize = 512;
 /// The most frames of addressing before a request: its own identity, some proxies and the delimiter.
 const MAX_PATH_FRAMES: usize = 5;
 

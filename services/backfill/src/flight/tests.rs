@@ -6,6 +6,21 @@ fn board(flights: &mut Asked, question: &'static str, who: u32, now: Instant) ->
     flights.board(&question, who, now).0
 }
 
+fn land(flights: &mut Asked, question: &'static str, found: Option<&'static str>, now: Instant) -> Vec<u32> {
+    flights.land_ahead(&question, &Ok::<_, ()>(found), now)
+}
+
+#[test]
+fn what_a_look_ahead_did_not_find_is_not_kept() {
+    let (mut flights, now) = (Asked::new(), Instant::now());
+    assert!(flights.board_ahead(&"unknown", now));
+    assert_eq!(land(&mut flights, "unknown", None, now), [] as [u32; 0]);
+    assert_eq!(board(&mut flights, "unknown", 1, now), Boarding::Pilot);
+    assert!(flights.board_ahead(&"unreadable", now));
+    assert_eq!(flights.land_ahead(&"unreadable", &Err("a disk failed"), now), [] as [u32; 0]);
+    assert_eq!(board(&mut flights, "unreadable", 2, now), Boarding::Pilot);
+}
+
 #[test]
 fn the_first_looks_and_the_others_wait() {
     let (mut flights, now) = (Asked::new(), Instant::now());
@@ -36,7 +51,7 @@ fn who_asks_during_a_look_ahead_gets_what_it_finds() {
     assert!(flights.board_ahead(&"next", now));
     assert!(!flights.board_ahead(&"next", now), "one look is enough");
     assert_eq!(board(&mut flights, "next", 1, now), Boarding::Passenger);
-    assert_eq!(flights.land_ahead("next", "rows", now), Some((vec![1], "rows")));
+    assert_eq!(land(&mut flights, "next", Some("rows"), now), [1]);
     assert_eq!(board(&mut flights, "next", 2, now), Boarding::Pilot, "it is not kept then");
 }
 
@@ -44,13 +59,13 @@ fn who_asks_during_a_look_ahead_gets_what_it_finds() {
 fn who_asks_after_a_look_ahead_gets_it_once_and_soon_or_not_at_all() {
     let (mut flights, now) = (Asked::new(), Instant::now());
     assert!(flights.board_ahead(&"next", now));
-    assert_eq!(flights.land_ahead("next", "rows", now), None);
+    assert_eq!(land(&mut flights, "next", Some("rows"), now), [] as [u32; 0]);
     assert!(!flights.board_ahead(&"next", now), "it is there already");
     assert_eq!(flights.board(&"next", 1, now + KEPT_FOR), (Boarding::Found("rows"), Some(1)));
     assert_eq!(board(&mut flights, "next", 2, now), Boarding::Pilot);
 
     assert!(flights.board_ahead(&"later", now));
-    assert_eq!(flights.land_ahead("later", "rows", now), None);
+    assert_eq!(land(&mut flights, "later", Some("rows"), now), [] as [u32; 0]);
     let too_late = now + KEPT_FOR + Duration::from_millis(1);
     assert_eq!(board(&mut flights, "later", 3, too_late), Boarding::Pilot);
 }
@@ -60,7 +75,7 @@ fn few_looks_ahead_are_kept_the_newest() {
     let (mut flights, now) = (Flights::<usize, u32, usize>::new(), Instant::now());
     for question in 0..MAX_KEPT + 2 {
         assert!(flights.board_ahead(&question, now));
-        assert_eq!(flights.land_ahead(question, question, now), None);
+        assert_eq!(flights.land_ahead(&question, &Ok::<_, ()>(Some(question)), now), [] as [u32; 0]);
     }
     let found = |flights: &mut Flights<usize, u32, usize>, question| flights.board(&question, 1, now).0;
     assert_eq!(found(&mut flights, 1), Boarding::Pilot);

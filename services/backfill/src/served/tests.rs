@@ -112,7 +112,7 @@ fn a_batch_larger_than_a_message_is_served_in_pieces() {
     let status = status(1, 2000);
     let wanted = question.wanted(&status, Seq::FIRST);
     let served = serve(&question, status, wanted, [Part::from(large.clone())]).unwrap();
-    assert!(served.has_more && served.range.len() >= 500 && served.parts[0].bytes() <= MAX_PART_BYTES);
+    assert!(served.has_more && served.range.len() >= 500 && served.parts[0].bytes(None) <= MAX_PART_BYTES);
     assert_eq!(served.parts[0].rows().unwrap(), large.cut(served.range));
 }
 
@@ -160,4 +160,20 @@ proptest! {
         }
         prop_assert_eq!(next, from.max(last + 1));
     }
+}
+
+/// What was counted is about what leaves: an answer must fit a message.
+#[test]
+fn rows_of_the_archive_that_cannot_be_put_together_count_with_their_envelopes() {
+    let wanted = range(1, 10_000);
+    let found = (1..=10_000).map(|seq| {
+        let mut batch = batch(&key(CANDLES), 7, seq, seq);
+        batch.epoch = Epoch(7 + seq % 2);
+        Part::from(batch)
+    });
+    let question = Question { max_bytes: 1 << 20, ..question(1, 10_000) };
+    let served = serve(&question, status(1, 10_000), wanted, found).unwrap();
+    let sent: usize = crate::joining::envelopes(&served.parts).unwrap().iter().map(Vec::len).sum();
+    assert!(served.has_more && served.range.len() > 1000, "{}", served.range);
+    assert!(sent <= 1 << 20, "{sent} bytes");
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::core::Ledger;
 use crate::ingest_socket::IngestSocket;
 use crate::intake::Intake;
-use crate::writer::{Ended, Writer};
+use crate::writer::Writer;
 use crate::{AckWhen, ProducerRef, Refusal, Submission, Ticket, acknowledger};
 use gapless_journal::Opened;
 use gapless_protocol::SequencerLimits;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 struct Bench {
     intake: Intake,
-    threads: (JoinHandle<Result<Ended, Error>>, JoinHandle<()>),
+    threads: (JoinHandle<Result<gapless_journal::Appender, Error>>, JoinHandle<()>),
 }
 
 fn bench(dir: &Path, limits: SequencerLimits) -> Bench {
@@ -43,9 +43,9 @@ impl Bench {
 
     fn stop(self) {
         self.intake.close();
-        let ended = self.threads.0.join().unwrap().unwrap();
+        let appender = self.threads.0.join().unwrap().unwrap();
         self.threads.1.join().unwrap();
-        ended.appender.close().unwrap();
+        appender.close().unwrap();
     }
 }
 

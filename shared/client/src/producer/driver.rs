@@ -111,13 +111,17 @@ impl Driver {
 
 impl Work {
     fn submit(&mut self, submission: Submission) -> Result<bool, Error> {
+        if self.is_closed {
+            return Err(Error::Closed);
+        }
         let Submission { batch, numbering, bytes, promise } = submission;
         let now = self.now();
         self.window.push(batch, numbering, bytes, promise, now);
-        let is_full = self.act()?;
+        // It is taken now: what the socket says against it is the background's matter, which looks for itself.
+        let Ok(is_full) = self.act() else { return Ok(true) };
         let due = self.window.poll_timeout().map(|(due, _)| due);
         let is_earlier = due.is_some_and(|due| self.looks_at.is_none_or(|at| due < at));
-        Ok(is_full || is_earlier || self.requester.hides_reply()?)
+        Ok(is_full || is_earlier || self.requester.hides_reply().unwrap_or(true))
     }
 
     /// Takes replies and does what is due. How long to wait then for more; `None` once the producer is closed.
@@ -212,6 +216,7 @@ impl Work {
     }
 
     fn give_up(&mut self) {
+        self.is_closed = true;
         let pending = self.window.pending();
         if pending > 0 {
             tracing::warn!(pending, "producer closed before these batches were acknowledged");

@@ -1,4 +1,4 @@
-//! What becomes of one batch, told once by the producer's thread to whoever asks.
+//! What becomes of one batch, told once by whoever took ingestion's answer to whoever asks.
 //!
 //! A lock and a condition variable for each batch rather than a channel: most tickets are dropped unread, and this is
 //! one piece of memory and no call to the system for those.

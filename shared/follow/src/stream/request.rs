@@ -4,7 +4,7 @@ use gapless_model::{Epoch, Kind, Seq, SeqRange, StreamKey, UnixNanos};
 use gapless_protocol::Failure;
 use gapless_wire::{BackfillCandlesRequest, BackfillRequest, ErrorCode, Message, PageRequest};
 
-/// Bytes of rows in one answer: some ten thousand candles, and never long on the wire.
+/// Bytes of rows in one answer: as many candles as are asked for, and never long on the wire.
 const MAX_BYTES: u32 = 4 << 20;
 
 /// The most rows that a server of version 1 answers with.

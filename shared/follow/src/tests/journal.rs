@@ -146,6 +146,20 @@ fn the_sequencers_view_is_told_on_request() {
 }
 
 #[test]
+fn who_only_looks_without_waiting_gets_everything_too() {
+    let fake = FakeJournal::new();
+    fake.append(20);
+    let mut follower = JournalFollower::start(settings(&fake, Begin::Earliest)).unwrap();
+    let mut records = 0;
+    eventually("all records", || {
+        while let Some(event) = follower.next_timeout(Duration::ZERO).unwrap() {
+            records += usize::from(matches!(event, JournalEvent::Record { .. }));
+        }
+        (records == 20).then_some(())
+    });
+}
+
+#[test]
 fn progress_can_be_looked_at() {
     let fake = FakeJournal::new();
     fake.append(20);
