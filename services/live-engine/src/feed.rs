@@ -102,7 +102,10 @@ impl Feed {
             self.next_subscriptions = now.after(SUBSCRIPTIONS_EVERY);
             self.read_subscriptions()?;
         }
-        while let Some(slot) = self.heartbeats.poll_output(now) {
+        // While nobody listens none is due; whoever comes then finds all of them overdue.
+        while self.wanted.is_any()
+            && let Some(slot) = self.heartbeats.poll_output(now)
+        {
             let stream = self.streams.get(&slot).and_then(|stream| state.get(*stream));
             if let Some(stream) = stream.filter(|stream| self.wanted.is_wanted(&stream.topic)) {
                 let batch = stream.watermark_batch(state.epoch(), unix_micros());
@@ -120,7 +123,7 @@ impl Feed {
 
     /// When [`Feed::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> MonoTime {
-        let heartbeat = self.heartbeats.poll_timeout().map(|(due, _)| due);
+        let heartbeat = self.heartbeats.poll_timeout().map(|(due, _)| due).filter(|_| self.wanted.is_any());
         let ours = self.next_changed.min(self.next_subscriptions);
         heartbeat.map_or(ours, |due| due.min(ours))
     }
@@ -186,9 +189,13 @@ impl Wanted {
         }
     }
 
+    fn is_any(&self) -> bool {
+        !self.prefixes.is_empty()
+    }
+
     fn is_wanted(&self, topic: &str) -> bool {
         let topic = topic.as_bytes();
-        !self.prefixes.is_empty()
+        self.is_any()
             && (0..=topic.len())
                 .filter_map(|length| topic.get(..length))
                 .any(|prefix| self.prefixes.contains(prefix))
