@@ -6,7 +6,7 @@
 
 use crate::hot::HotBatch;
 use crate::plan::Question;
-use gapless_model::{Batch, Digest, Rows, SeqRange, StreamStatus, UnixNanos};
+use gapless_model::{Batch, Digest, SeqRange, StreamStatus, UnixNanos};
 use gapless_wire::{DecodeError, Limits, MAX_MESSAGE_BYTES, decode_batch};
 use std::sync::Arc;
 
@@ -15,14 +15,6 @@ const MAX_PART_BYTES: usize = MAX_MESSAGE_BYTES - (1 << 20);
 
 /// A batch's envelope without its rows and names of columns.
 const ENVELOPE_BYTES: usize = 512;
-
-/// The names of columns, which are in each envelope.
-fn name_bytes(rows: &Rows) -> usize {
-    match rows {
-        Rows::Metrics(rows) => rows.columns.iter().map(|name| name.len() + 16).sum(),
-        Rows::Candles(_) | Rows::Warnings(_) => 0,
-    }
-}
 
 /// What was found: consecutive rows, as they were published.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +103,7 @@ impl Part {
             (Body::Rows(batch), Some(Body::Rows(before))) if before.goes_on_with(batch) => {
                 batch.rows.approx_bytes()
             }
-            (Body::Rows(batch), _) => ENVELOPE_BYTES + name_bytes(&batch.rows) + batch.rows.approx_bytes(),
+            (Body::Rows(batch), _) => ENVELOPE_BYTES + batch.rows.name_bytes() + batch.rows.approx_bytes(),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::SERVICE;
 use crate::core::{self, healthy, not_served};
 use crate::intake::{Intake, Reply};
 use gapless_service_kit::metrics::{self, names};
-use gapless_transport::{Context, Hooks, Replier, Request, Router, RouterSettings, TransportError};
+use gapless_transport::{Context, Replier, Request, Router, RouterSettings, TransportError};
 use gapless_wire::{
     ErrorCode, ErrorResponse, IngestBatch, IngestNack, Limits, Message, decode, encode_message,
     peek_correlation_id,
@@ -20,9 +20,6 @@ const REPLIES_PER_PEER: u32 = 4096;
 /// How long answers that may wait for others do: a tenth of the messages and wake-ups at ten thousand batches a second,
 /// and far less than a producer waits for an answer before it asks.
 const ANSWERS_WAIT: Duration = Duration::from_millis(1);
-
-/// What whoever asks waits when requests come faster than they are answered.
-const BUSY_RETRY_MS: u32 = 100;
 
 /// The socket. It belongs to the writer's thread: to decode a batch takes less time than to wake another thread for it,
 /// and what comes while a group is written is the next group.
@@ -42,7 +39,7 @@ impl IngestSocket {
     ) -> Result<IngestSocket, TransportError> {
         let settings = RouterSettings { send_limit: REPLIES_PER_PEER, ..RouterSettings::default() };
         let wake = intake.queue().wake().clone();
-        let router = Router::bind(context, endpoint, &settings, HOOKS.malformed, wake)?;
+        let router = Router::bind(context, endpoint, &settings, malformed, wake)?;
         let desk = Desk { intake: intake.at_the_writer(), is_urgent: Arc::default() };
         Ok(IngestSocket { router, desk, answers_due: Instant::now() })
     }
@@ -77,21 +74,12 @@ impl IngestSocket {
     }
 }
 
-/// The answers that need no worker.
-pub(crate) const HOOKS: Hooks = Hooks {
-    refuse: |body| Some(encode_message(&Message::Error(busy()), peek_correlation_id(body))),
-    malformed: || {
-        count_malformed("requests");
-        let message = "a request is one frame with one envelope".to_owned();
-        let error = ErrorResponse { code: ErrorCode::MALFORMED, message, retry_after_ms: 0 };
-        Some(encode_message(&Message::Error(error), ""))
-    },
-};
-
-fn busy() -> ErrorResponse {
-    metrics::counter(names::QUEUE_REFUSED, SERVICE, &[("queue", "requests")]).increment(1);
-    let message = "too many requests wait here: try again a little later".to_owned();
-    ErrorResponse { code: ErrorCode::BUSY, message, retry_after_ms: BUSY_RETRY_MS }
+/// The reply to a message that is not one frame of request.
+pub(crate) fn malformed() -> Option<Vec<u8>> {
+    count_malformed("requests");
+    let message = "a request is one frame with one envelope".to_owned();
+    let error = ErrorResponse { code: ErrorCode::MALFORMED, message, retry_after_ms: 0 };
+    Some(encode_message(&Message::Error(error), ""))
 }
 
 /// What is needed to look at a request.

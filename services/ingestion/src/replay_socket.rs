@@ -1,11 +1,11 @@
 //! The journal's replay side: ranges and status for followers.
 
 use crate::core::{self, Ledger};
-use crate::ingest_socket::{HOOKS, count_malformed};
+use crate::ingest_socket::{count_malformed, malformed};
 use crate::{SERVICE, clock};
 use gapless_journal::Journal;
 use gapless_service_kit::metrics::{self, names};
-use gapless_transport::{Context, Replier, Request, RouterServer, RouterSettings, TransportError};
+use gapless_transport::{Context, Hooks, Replier, Request, RouterServer, RouterSettings, TransportError};
 use gapless_wire::{
     ErrorCode, ErrorResponse, Limits, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, Message, decode, encode_message,
     peek_correlation_id,
@@ -23,6 +23,21 @@ const WAITING: usize = 256;
 /// Answers that wait for one peer before further ones are dropped: followers have one request in flight,
 /// and a peer that asks without reading shall not fill memory.
 const ANSWERS_PER_PEER: u32 = 16;
+
+/// What whoever asks waits when requests come faster than they are answered.
+const BUSY_RETRY_MS: u32 = 100;
+
+/// The answers that need no reader.
+const HOOKS: Hooks = Hooks {
+    refuse: |body| Some(encode_message(&Message::Error(busy()), peek_correlation_id(body))),
+    malformed,
+};
+
+fn busy() -> ErrorResponse {
+    metrics::counter(names::QUEUE_REFUSED, SERVICE, &[("queue", "requests")]).increment(1);
+    let message = "too many requests wait here: try again a little later".to_owned();
+    ErrorResponse { code: ErrorCode::BUSY, message, retry_after_ms: BUSY_RETRY_MS }
+}
 
 /// The socket and its readers.
 pub(crate) struct ReplaySocket {

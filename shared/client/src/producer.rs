@@ -19,7 +19,7 @@ pub use window::ProducerCounts;
 use crate::Error;
 use crate::ask::Asker;
 use driver::{Driver, Submission};
-use gapless_model::{Batch, Rows, StreamKey};
+use gapless_model::{Batch, StreamKey};
 use gapless_transport::{Context, Requester, RequesterSettings, TransportError, Waker, wake_pair};
 use gapless_wire::{Message, ProducerStatusRequest, ProducerStatusResponse};
 use gate::{Gate, Pass};
@@ -31,14 +31,6 @@ use window::Window;
 
 /// What a batch takes beside its rows: its stream, its place in queues, and who waits for it.
 const BATCH_BYTES: usize = 256;
-
-/// What the names of its columns take, which are sent with each batch.
-fn name_bytes(rows: &Rows) -> usize {
-    match rows {
-        Rows::Metrics(rows) => rows.columns.iter().map(|name| name.len() + 16).sum(),
-        Rows::Candles(_) | Rows::Warnings(_) => 0,
-    }
-}
 
 /// Sends batches to ingestion with a bounded number of them unacknowledged.
 ///
@@ -115,7 +107,7 @@ impl Producer {
         if batch.rows.is_empty() {
             return Err(Error::Usage(format!("no rows for {}: send at least one", batch.key)));
         }
-        let bytes = BATCH_BYTES + batch.rows.approx_bytes() + name_bytes(&batch.rows);
+        let bytes = BATCH_BYTES + batch.rows.approx_bytes() + batch.rows.name_bytes();
         self.admit(self.gate.enter(bytes, timeout), timeout)?;
         let (promise, ticket) = promised();
         if self.driver.submit(Submission { batch, numbering, bytes, promise })? {

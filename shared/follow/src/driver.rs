@@ -22,6 +22,8 @@ const LIVE_PER_TURN: usize = 64;
 const REPLIES_PER_TURN: usize = 8;
 /// How often connections are looked at while messages come: far more often than one can break and be there again.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// How long timers wait for messages that lie there: less than any of them is about.
+const UNREAD_AT_MOST: Duration = Duration::from_secs(1);
 
 /// What a driver needs beside its dialect.
 pub(crate) struct Wiring {
@@ -38,9 +40,6 @@ pub(crate) struct Wiring {
     /// Ends a wait; `None`: nothing does but its timeout.
     pub(crate) wake: Option<WakeReceiver>,
 }
-
-/// How long timers wait for messages that lie there: less than any of them is about.
-const UNREAD_AT_MOST: Duration = Duration::from_secs(1);
 
 pub(crate) struct Driver<D: Dialect> {
     machine: Machine<D>,
@@ -165,11 +164,8 @@ impl<D: Dialect> Driver<D> {
             }
         }
         let more = more_replies || more_live;
-        let unread_since = *self.unread_since.get_or_insert(now);
-        if !more {
-            self.unread_since = None;
-        }
-        if !more || now.since(unread_since) >= UNREAD_AT_MOST {
+        self.unread_since = if more { self.unread_since.or(Some(now)) } else { None };
+        if self.unread_since.is_none_or(|since| now.since(since) >= UNREAD_AT_MOST) {
             self.run_timers()?;
         }
         Ok(more)

@@ -1,15 +1,16 @@
 //! Drives the coordinator over real sockets: the one way to follow a journal or streams.
 //!
-//! A follower works on the thread of whoever reads it, and only while it is asked. It has a SUB socket (the live feed, which may drop), a DEALER socket (the replay side, which may
-//! not) and a [`gapless_protocol::Coordinator`] per log. What comes out are events in a bounded queue: rows in
-//! order, each exactly once, and everything that a user should know.
+//! A follower works on the thread of whoever reads it, and only while it is asked. It has a SUB socket (the live
+//! feed, which may drop), a DEALER socket (the replay side, which may not) and a [`gapless_protocol::Coordinator`]
+//! per log. What comes out are events in a bounded queue: rows in order, each exactly once, and everything that a
+//! user should know.
 //!
 //! It is not where gaps are reasoned about (that is `gapless-protocol`), it stores no cursor and it knows
 //! no database. [`JournalFollower`] follows one journal partition, [`StreamFollower`] any number of
 //! streams; both are dialects of one driver.
 //!
 //! # Invariants
-//! - Sockets and coordinators belong to the reader's thread; there are no threads and no locks here.
+//! - Sockets and coordinators belong to the reader's thread; there are no threads here.
 //! - Nothing is handed over that did not decode, and no replayed range whose digest differs.
 //! - A reader that does not ask, or a full queue of events, stops the reading of sockets. What the publisher drops
 //!   meanwhile is healed.

@@ -202,6 +202,14 @@ impl Rows {
         }
     }
 
+    /// About how many bytes the names of columns take, which each batch states.
+    pub fn name_bytes(&self) -> usize {
+        match self {
+            Rows::Metrics(rows) => rows.columns.iter().map(|name| name.len() + 16).sum(),
+            Rows::Candles(_) | Rows::Warnings(_) => 0,
+        }
+    }
+
     /// Checks what the types cannot say.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ pub struct Settings {
     /// chunk that can arrive can also be kept.
     pub max_buffer_bytes: usize,
     /// The most rows asked for at once; servers may answer with fewer, those of version 1 with 10,000. Default 40,000:
-    /// a third of what a columnar archive reads in one go, and a hundredth of a second.
+    /// a row costs a columnar archive less the more are asked for, and an answer is still a moment's work.
     pub chunk_rows: u64,
     /// How long an answer may take. Default 5 s: longer than a busy server needs for one chunk.
     pub request_timeout: Duration,

@@ -46,7 +46,7 @@ pub use error::TransportError;
 pub use frame::Frame;
 pub use poller::{Source, wait_any};
 pub use publisher::{Publisher, PublisherSettings, Subscription};
-pub use requester::{Reach, Requester, RequesterSettings, Sent, Watch};
+pub use requester::{Reach, ReplySignal, Requester, RequesterSettings, Sent};
 pub use router::{Hooks, PeerId, Replier, Request, Router, RouterCounts, RouterSettings};
 pub use router_server::RouterServer;
 pub use subscriber::{Fault, Subscriber, SubscriberSettings};

@@ -2,7 +2,7 @@
 
 use crate::error::During;
 use crate::inbox::Inbox;
-use crate::{Requester, Router, Subscriber, TransportError, WakeReceiver, Watch};
+use crate::{ReplySignal, Requester, Router, Subscriber, TransportError, WakeReceiver};
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub enum Source<'a> {
     /// Until a reply may be there.
     Requester(&'a Requester),
     /// Until a reply may be there that the requester does not [hide](Requester::hides_reply).
-    Replies(Watch),
+    Replies(ReplySignal),
     /// Until a request may be there.
     Router(&'a Router),
     /// Until its [`crate::Waker`] wakes.
@@ -77,7 +77,7 @@ impl Source<'_> {
     fn fd(&self) -> RawFd {
         match self {
             Source::Wake(receiver) => receiver.fd(),
-            Source::Replies(Watch(fd)) => *fd,
+            Source::Replies(ReplySignal(fd)) => *fd,
             source => source.inbox().map_or(-1, Inbox::fd),
         }
     }

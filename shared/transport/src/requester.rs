@@ -54,7 +54,7 @@ pub enum Sent {
 
 /// Where to wait for replies of a [`Requester`] that other threads use meanwhile.
 #[derive(Debug, Clone, Copy)]
-pub struct Watch(pub(crate) RawFd);
+pub struct ReplySignal(pub(crate) RawFd);
 
 /// What became of the connection to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Requester {
         Ok(None)
     }
 
-    /// Whether there is a reply of which [`Requester::watch`] does not tell: sending takes its sign away. To be asked after
+    /// Whether there is a reply of which [`Requester::reply_signal`] does not tell: sending takes its sign away. To be asked after
     /// the requester was used and before anybody waits there.
     ///
     /// # Errors
@@ -150,8 +150,8 @@ impl Requester {
 
     /// Where to wait for a reply without holding the requester; of no more use once it is [renewed](Requester::renew) or
     /// dropped.
-    pub fn watch(&self) -> Watch {
-        Watch(self.inbox.fd())
+    pub fn reply_signal(&self) -> ReplySignal {
+        ReplySignal(self.inbox.fd())
     }
 
     /// The next reply, waiting for it at most `timeout`.

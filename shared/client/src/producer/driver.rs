@@ -93,10 +93,10 @@ impl Driver {
     }
 
     fn serve(&self, wake: &WakeReceiver) -> Result<(), Error> {
-        let watch = self.lock().requester.watch();
+        let signal = self.lock().requester.reply_signal();
         loop {
             let Some(timeout) = self.lock().turn()? else { return Ok(()) };
-            let [_, woken] = wait_any([Source::Replies(watch), Source::Wake(wake)], timeout)?;
+            let [_, woken] = wait_any([Source::Replies(signal), Source::Wake(wake)], timeout)?;
             if woken {
                 wake.clear();
             }

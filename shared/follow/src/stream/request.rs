@@ -1,14 +1,11 @@
 //! How questions about streams are written, for servers of both versions.
 
-use gapless_model::{Epoch, Kind, Seq, SeqRange, StreamKey, UnixNanos};
+use gapless_model::{Epoch, Kind, MAX_ROWS_PER_BATCH, Seq, SeqRange, StreamKey, UnixNanos};
 use gapless_protocol::Failure;
 use gapless_wire::{BackfillCandlesRequest, BackfillRequest, ErrorCode, Message, PageRequest};
 
 /// Bytes of rows in one answer: as many candles as are asked for, and never long on the wire.
 const MAX_BYTES: u32 = 4 << 20;
-
-/// The most rows that a server of version 1 answers with.
-const MAX_ROWS_VERSION_1: u32 = 10_000;
 
 pub(crate) fn status(key: &StreamKey, version1: bool) -> Result<Message, Failure> {
     if version1 {
@@ -33,7 +30,7 @@ pub(crate) fn replay(
             key: key.clone(),
             from_exclusive: Some(range.start().previous()),
             end_ts: None,
-            limit: limit.min(MAX_ROWS_VERSION_1),
+            limit: limit.min(MAX_ROWS_PER_BATCH as u32),
             to: Some(range.last()),
             epoch,
         }));

@@ -270,12 +270,12 @@ fn a_reply_is_seen_by_whoever_watches_and_by_whoever_used_the_socket_meanwhile()
     let server = server(&context, RouterSettings::default());
     let mut requester =
         Requester::connect(&context, server.endpoint().clone(), RequesterSettings::default()).unwrap();
-    let watch = requester.watch();
+    let signal = requester.reply_signal();
     echo(&server, 1);
     for round in 0..100 {
         ask(&mut requester, "question");
         if !requester.hides_reply().unwrap() {
-            assert_eq!(wait_any([Source::Replies(watch)], Some(DEADLINE)).unwrap(), [true], "round {round}");
+            assert_eq!(wait_any([Source::Replies(signal)], Some(DEADLINE)).unwrap(), [true], "round {round}");
         }
         assert_eq!(answer(&mut requester), "re: question");
     }
