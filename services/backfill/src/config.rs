@@ -129,7 +129,7 @@ impl Default for HotConfig {
 
 impl Default for DuckDbConfig {
     fn default() -> DuckDbConfig {
-        DuckDbConfig { memory: ByteSize::from_mib(512), threads: 2 }
+        DuckDbConfig { memory: ByteSize::from_mib(512), threads: 1 }
     }
 }
 

@@ -6,7 +6,7 @@
 //! in the archive yet is never let go, since nothing else here could serve it; the writer bounds that part
 //! by committing. An eviction by last use was rejected: replay reads forward, so old rows are used last.
 
-use gapless_model::{Batch, Digest, Epoch, EpochStart, Position, Seq, SeqRange, StreamKey, UnixNanos};
+use gapless_model::{Batch, Digest, Epoch, EpochStart, Position, SMALL_ROWS, Seq, SeqRange, StreamKey, UnixNanos};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub(crate) struct HotBatch {
     pub(crate) times: (UnixNanos, UnixNanos),
     /// The envelope.
     pub(crate) bytes: Arc<[u8]>,
+    /// What it takes in an answer behind the batch before, about: a small one is put together with that.
+    pub(crate) sent_bytes: usize,
     position: Position,
 }
 
@@ -58,6 +60,8 @@ struct Stream {
     number: u64,
     tail: Tail,
     batches: VecDeque<HotBatch>,
+    /// The newest batch without its rows, if it was a small one.
+    last_small: Option<Batch>,
     rows: u64,
     bytes: usize,
 }
@@ -125,6 +129,7 @@ impl Hot {
             range,
             rows_digest: Digest::of(batch.start, &batch.rows),
             times: times(batch),
+            sent_bytes: bytes.len(),
             bytes,
             position,
         };
@@ -181,7 +186,7 @@ impl Hot {
         wanted
             .take_while(|batch| {
                 let first = bytes == 0;
-                bytes += batch.bytes.len();
+                bytes += batch.sent_bytes;
                 first || bytes <= max_bytes
             })
             .cloned()
@@ -266,10 +271,18 @@ impl Stream {
             digest: Digest::default(),
             epochs: Vec::new(),
         };
-        Stream { number, tail, batches: VecDeque::new(), rows: 0, bytes: 0 }
+        Stream { number, tail, batches: VecDeque::new(), last_small: None, rows: 0, bytes: 0 }
     }
 
-    fn push(&mut self, hot: HotBatch, cost: usize, batch: &Batch) {
+    fn push(&mut self, mut hot: HotBatch, cost: usize, batch: &Batch) {
+        let is_small = hot.range.len() < SMALL_ROWS;
+        match &mut self.last_small {
+            Some(last) if is_small && last.goes_on_with(batch) => {
+                hot.sent_bytes = batch.rows.approx_bytes();
+                last.start = hot.range.end();
+            }
+            last => *last = is_small.then(|| watermark(batch)),
+        }
         let tail = &mut self.tail;
         if tail.epochs.last().map_or(Epoch::UNSTATED, |start| start.epoch) < batch.epoch {
             tail.epochs.push(EpochStart { epoch: batch.epoch, first_sequence: batch.start });
@@ -295,6 +308,11 @@ impl Stream {
 
 fn cost(batch: &HotBatch) -> usize {
     batch.bytes.len() + OVERHEAD_BYTES
+}
+
+/// The batch without rows, behind its last one.
+fn watermark(batch: &Batch) -> Batch {
+    Batch { start: batch.range().end(), ..batch.clone().cut(SeqRange::new(batch.start, batch.start)) }
 }
 
 fn times(batch: &Batch) -> (UnixNanos, UnixNanos) {

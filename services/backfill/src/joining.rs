@@ -5,28 +5,30 @@
 //! catch up. Rows, sequences and digests are the same either way.
 
 use crate::served::{Body, Part};
-use gapless_model::Batch;
+use gapless_model::{Batch, JOINED_BYTES, SMALL_ROWS};
 use gapless_wire::{DecodeError, Encoder};
-
-/// Batches of so many rows are worth an envelope of their own: they go as they were published.
-const SMALL_ROWS: u64 = 64;
-/// How large a batch that was put together may become: as a live one may.
-const JOINED_BYTES: usize = 64 << 10;
+use std::cell::RefCell;
 
 /// The envelopes of an answer that holds `parts`.
 ///
 /// # Errors
 /// [`DecodeError`] when bytes in memory are not what was published.
 pub(crate) fn envelopes(parts: &[Part]) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let mut encoder = Encoder::new();
-    let mut done = Vec::new();
-    for run in parts.chunk_by(|a, b| is_small(a) && is_small(b)) {
-        match run {
-            [part] => done.push(whole(part, &mut encoder)),
-            run => join(run, &mut encoder, &mut done)?,
+    ENCODER.with_borrow_mut(|encoder| {
+        let mut done = Vec::new();
+        for run in parts.chunk_by(|a, b| is_small(a) && is_small(b)) {
+            match run {
+                [part] => done.push(whole(part, encoder)),
+                run => join(run, encoder, &mut done)?,
+            }
         }
-    }
-    Ok(done)
+        Ok(done)
+    })
+}
+
+thread_local! {
+    /// Each worker encodes answer after answer into the same memory.
+    static ENCODER: RefCell<Encoder> = RefCell::default();
 }
 
 fn is_small(part: &Part) -> bool {

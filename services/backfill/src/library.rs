@@ -254,7 +254,8 @@ impl<S: Shelf> Library<S> {
         let page = self.archive.page(&question.key, range, range.len(), question.max_bytes);
         let page = page.map_err(|error| Trouble::Rows(range, error))?;
         let page = page.filter(|page| page.served.start() == range.start());
-        Ok(page.map(|page| page.batches).unwrap_or_default().into_iter().map(Part::from).collect())
+        let parts = page.map(|page| page.batches.into_iter().zip(page.digests));
+        Ok(parts.into_iter().flatten().map(|(batch, digest)| Part::of(batch, digest)).collect())
     }
 
     /// Whether rows within the bounds asked for follow after the hole at the end of `run`.

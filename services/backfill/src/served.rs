@@ -39,6 +39,8 @@ pub struct Part {
     digest: Digest,
     /// The newest of its rows' times.
     newest: UnixNanos,
+    /// What published bytes take in an answer.
+    sent_bytes: usize,
     /// The rows.
     pub body: Body,
 }
@@ -54,23 +56,36 @@ pub enum Body {
 
 impl From<HotBatch> for Part {
     fn from(hot: HotBatch) -> Part {
-        Part { range: hot.range, digest: hot.rows_digest, newest: hot.times.1, body: Body::Bytes(hot.bytes) }
+        Part {
+            range: hot.range,
+            digest: hot.rows_digest,
+            newest: hot.times.1,
+            sent_bytes: hot.sent_bytes,
+            body: Body::Bytes(hot.bytes),
+        }
     }
 }
 
 impl From<Batch> for Part {
     fn from(batch: Batch) -> Part {
-        let times = (0..batch.rows.len()).filter_map(|row| batch.rows.ts(row));
-        Part {
-            range: batch.range(),
-            digest: Digest::of(batch.start, &batch.rows),
-            newest: times.max().unwrap_or_default(),
-            body: Body::Rows(batch),
-        }
+        let digest = Digest::of(batch.start, &batch.rows);
+        Part::of(batch, digest)
     }
 }
 
 impl Part {
+    /// Rows out of the archive, with their digest.
+    pub(crate) fn of(batch: Batch, digest: Digest) -> Part {
+        let times = (0..batch.rows.len()).filter_map(|row| batch.rows.ts(row));
+        Part {
+            range: batch.range(),
+            digest,
+            newest: times.max().unwrap_or_default(),
+            sent_bytes: 0,
+            body: Body::Rows(batch),
+        }
+    }
+
     /// Its rows.
     ///
     /// # Errors
@@ -99,7 +114,8 @@ impl Part {
     /// What it takes in an answer behind `before`, about.
     fn bytes(&self, before: Option<&Part>) -> usize {
         match (&self.body, before.map(|before| &before.body)) {
-            (Body::Bytes(bytes), _) => bytes.len(),
+            (Body::Bytes(_), Some(_)) => self.sent_bytes,
+            (Body::Bytes(bytes), None) => bytes.len(),
             (Body::Rows(batch), Some(Body::Rows(before))) if before.goes_on_with(batch) => {
                 batch.rows.approx_bytes()
             }

@@ -101,7 +101,7 @@ fn open(config: &Config) -> Result<Archive, Error> {
     }
     Archive::open(&config.archive, &options(config)).map_err(|error| match error {
         StoreError::Damaged(reason) => Error::Unopenable { path: config.archive.clone(), reason },
-        StoreError::Database { .. } => {
+        StoreError::Database { .. } | StoreError::Layout { .. } => {
             Error::Unopenable { path: config.archive.clone(), reason: error.to_string() }
         }
         other => other.into(),

@@ -2,6 +2,12 @@
 
 use crate::{Digest, Epoch, Kind, Rows, Seq, SeqRange, StreamKey};
 
+/// Batches of fewer rows may be put together when they are served again: each by itself, reading them would cost more
+/// than their rows do.
+pub const SMALL_ROWS: u64 = 64;
+/// How large a batch that was put together may become, in bytes of its rows: as a live one may.
+pub const JOINED_BYTES: usize = 64 << 10;
+
 /// Marks on a batch; bits as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Flags(pub u32);

@@ -27,7 +27,7 @@ mod sequence;
 mod time;
 mod watermark;
 
-pub use batch::{Batch, Flags};
+pub use batch::{Batch, Flags, JOINED_BYTES, SMALL_ROWS};
 pub use digest::Digest;
 pub use interval::Interval;
 pub use key::{KeyError, Kind, MAX_PART_BYTES, StreamKey};

@@ -165,13 +165,35 @@ impl Rows {
         self
     }
 
-    /// Whether [`Rows::append`] would take `more`, and all of them were a batch.
-    pub fn takes(&self, more: &Rows) -> bool {
-        let same_columns = match (self, more) {
+    /// A copy of rows `from..to`; a range past the end is cut.
+    pub fn part(&self, from: usize, to: usize) -> Rows {
+        let to = to.min(self.len());
+        let from = from.min(to);
+        match self {
+            Rows::Candles(rows) => Rows::Candles(rows[from..to].to_vec()),
+            Rows::Metrics(rows) => {
+                let width = rows.columns.len();
+                Rows::Metrics(MetricRows {
+                    columns: rows.columns.clone(),
+                    ts: rows.ts[from..to].to_vec(),
+                    values: rows.values[from * width..to * width].to_vec(),
+                })
+            }
+            Rows::Warnings(rows) => Rows::Warnings(rows[from..to].to_vec()),
+        }
+    }
+
+    /// Whether [`Rows::append`] takes `more`: of the same kind, and with the same columns.
+    pub fn is_like(&self, more: &Rows) -> bool {
+        match (self, more) {
             (Rows::Metrics(rows), Rows::Metrics(more)) => rows.has_columns(&more.columns),
             _ => self.kind() == more.kind(),
-        };
-        same_columns && self.len() + more.len() <= MAX_ROWS_PER_BATCH
+        }
+    }
+
+    /// Whether [`Rows::append`] would take `more`, and all of them were a batch.
+    pub fn takes(&self, more: &Rows) -> bool {
+        self.is_like(more) && self.len() + more.len() <= MAX_ROWS_PER_BATCH
     }
 
     /// Puts `more` behind these rows; gives it back when it is of another kind or has other columns.

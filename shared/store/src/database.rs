@@ -76,8 +76,8 @@ impl Database {
         result
     }
 
-    /// Checks the layout's version, and writes it into a new file. Returns the version that the file has.
-    pub(crate) fn check_layout(&self, supported: u32) -> Result<u32, StoreError> {
+    /// Checks the layout's version, and writes it into a new file.
+    pub(crate) fn check_layout(&self, supported: u32) -> Result<(), StoreError> {
         self.connection
             .execute_batch("CREATE TABLE IF NOT EXISTS gapless_layout (version UINTEGER)")
             .doing("read the layout's version")?;
@@ -86,23 +86,13 @@ impl Database {
             .query_row("SELECT max(version) FROM gapless_layout", [], |row| row.get(0))
             .doing("read the layout's version")?;
         match found {
-            Some(found) if found > supported => {
-                Err(StoreError::Layout { path: self.path.clone(), found, supported })
-            }
-            Some(found) => Ok(found),
+            Some(found) if found == supported => Ok(()),
+            Some(found) => Err(StoreError::Layout { path: self.path.clone(), found, supported }),
             None => self
                 .connection
                 .execute_batch(&format!("INSERT INTO gapless_layout VALUES ({supported})"))
-                .doing("write the layout's version")
-                .map(|()| supported),
+                .doing("write the layout's version"),
         }
-    }
-
-    /// The file has the layout `version` now.
-    pub(crate) fn write_layout(&self, version: u32) -> Result<(), StoreError> {
-        self.connection
-            .execute_batch(&format!("UPDATE gapless_layout SET version = {version}"))
-            .doing("write the layout's version")
     }
 }
 

@@ -33,7 +33,7 @@ pub enum StoreError {
         /// DuckDB's words.
         reason: String,
     },
-    /// The file was written by a newer version of this crate.
+    /// The file was written by another version of this crate.
     #[error("{path} has layout {found}, this version reads {supported}: use the version that wrote it")]
     Layout {
         /// The file.

@@ -38,8 +38,6 @@
 mod app;
 mod archive;
 mod database;
-mod decode;
-mod encode;
 mod error;
 mod export;
 mod foreign;

@@ -1,6 +1,7 @@
 //! From bytes to values: size, then version, then the verifier, then each field's own rules.
 
 pub(crate) mod batch;
+mod candle_rows;
 mod checkpoint;
 pub(crate) mod field;
 mod journal;
@@ -8,9 +9,13 @@ mod status;
 mod stream;
 
 use crate::generated::fb;
+use crate::generated::header::EnvelopeHeader;
 use crate::peek::read_header;
-use crate::{DecodeError, Envelope, Limits, MAX_CORRELATION_ID_BYTES, MAX_VERSION, MIN_VERSION, Message};
+use crate::{BatchHeader, DecodeError, Envelope, Limits, MAX_CORRELATION_ID_BYTES, MAX_VERSION, MIN_VERSION, Message};
 use gapless_model::Batch;
+
+/// The tag of a batch of candles.
+const CANDLE_BATCH: u8 = fb::Message::CandleBatch.0;
 
 /// Reads one envelope.
 ///
@@ -18,8 +23,12 @@ use gapless_model::Batch;
 /// [`DecodeError`], by what to do about it. The correlation id of a refused request is
 /// [`crate::peek_correlation_id`].
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Envelope, DecodeError> {
-    let envelope = verified(bytes, limits)?;
-    let correlation_id = envelope.correlation_id().unwrap_or_default();
+    let header = opened(bytes, limits)?;
+    let message = match header.message_type() {
+        CANDLE_BATCH => Message::Batch(candle_rows::read(bytes, limits)?),
+        _ => message(&verified(bytes, limits)?)?,
+    };
+    let correlation_id = header.correlation_id().unwrap_or_default();
     if correlation_id.len() > MAX_CORRELATION_ID_BYTES {
         return Err(DecodeError::malformed(format!(
             "correlation_id has {} bytes: at most {MAX_CORRELATION_ID_BYTES}",
@@ -27,9 +36,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Envelope, DecodeError> {
         )));
     }
     Ok(Envelope {
-        schema_version: envelope.schema_version(),
+        schema_version: header.schema_version(),
         correlation_id: correlation_id.to_owned(),
-        message: message(&envelope)?,
+        message,
     })
 }
 
@@ -38,11 +47,25 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Envelope, DecodeError> {
 /// # Errors
 /// As [`decode`], and [`DecodeError::Malformed`] when it holds something else.
 pub fn decode_batch(bytes: &[u8], limits: &Limits) -> Result<Batch, DecodeError> {
-    batch::read(&verified(bytes, limits)?)
+    match opened(bytes, limits)?.message_type() {
+        CANDLE_BATCH => candle_rows::read(bytes, limits),
+        _ => batch::read(&verified(bytes, limits)?),
+    }
 }
 
-/// An envelope of a version that is spoken here, verified within `limits`.
-pub(crate) fn verified<'a>(bytes: &'a [u8], limits: &Limits) -> Result<fb::Envelope<'a>, DecodeError> {
+/// The header of the batch in an envelope; its rows are verified, and not copied.
+///
+/// # Errors
+/// As [`decode_batch`].
+pub(crate) fn batch_header(bytes: &[u8], limits: &Limits) -> Result<BatchHeader, DecodeError> {
+    match opened(bytes, limits)?.message_type() {
+        CANDLE_BATCH => candle_rows::header(bytes, limits),
+        _ => batch::header(&verified(bytes, limits)?),
+    }
+}
+
+/// The outermost part of an envelope of a version that is spoken here.
+fn opened<'a>(bytes: &'a [u8], limits: &Limits) -> Result<EnvelopeHeader<'a>, DecodeError> {
     if bytes.len() > limits.max_bytes() {
         return Err(DecodeError::TooLarge {
             what: "bytes of a message",
@@ -50,10 +73,17 @@ pub(crate) fn verified<'a>(bytes: &'a [u8], limits: &Limits) -> Result<fb::Envel
             limit: limits.max_bytes(),
         });
     }
-    let found = read_header(bytes)?.schema_version();
+    let header = read_header(bytes)?;
+    let found = header.schema_version();
     if !(MIN_VERSION..=MAX_VERSION).contains(&found) {
         return Err(DecodeError::Version { found });
     }
+    Ok(header)
+}
+
+/// The same, verified as a whole within `limits`.
+pub(crate) fn verified<'a>(bytes: &'a [u8], limits: &Limits) -> Result<fb::Envelope<'a>, DecodeError> {
+    opened(bytes, limits)?;
     Ok(fb::root_as_envelope_with_opts(&limits.verifier(bytes.len()), bytes)?)
 }
 

@@ -1,6 +1,6 @@
 //! What a router reads without decoding a whole message.
 
-use crate::decode::{batch, field, verified};
+use crate::decode::{batch_header, field, verified};
 use crate::generated::{fb, header};
 use crate::{DecodeError, JournalRecord, Limits, MAX_CORRELATION_ID_BYTES};
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
@@ -57,7 +57,7 @@ impl BatchHeader {
     /// # Errors
     /// As [`crate::decode`], and [`DecodeError::Malformed`] when the message is not a batch.
     pub fn peek(bytes: &[u8], limits: &Limits) -> Result<BatchHeader, DecodeError> {
-        batch::header(&verified(bytes, limits)?)
+        batch_header(bytes, limits)
     }
 
     /// The sequences of its rows; empty, at the next sequence, for a watermark.

@@ -1,5 +1,6 @@
 //! The contract of `schemas/README.md`; doc comments cite its numbered MUSTs.
 
+mod candle_rows;
 mod checkpoints;
 mod corpus;
 mod errors;

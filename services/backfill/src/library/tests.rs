@@ -138,8 +138,9 @@ impl Shelf for Partly {
             true => Vec::new(),
             false => vec![batch(key, 7, served.start().0, served.last().0)],
         };
+        let digests = batches.iter().map(|batch| Digest::of(batch.start, &batch.rows)).collect();
         let status = self.status.borrow().clone();
-        if is_damaged { Err(Unreadable) } else { Ok(Some(Page { batches, served, status })) }
+        if is_damaged { Err(Unreadable) } else { Ok(Some(Page { digests, batches, served, status })) }
     }
 
     fn seq_at_time(&self, _: &StreamKey, _: UnixNanos) -> Result<Option<Seq>, Unreadable> {

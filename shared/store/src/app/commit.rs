@@ -5,7 +5,7 @@
 
 use super::change::{Change, Committed, GapLine, GapState, Place};
 use super::reader::AppReader;
-use crate::encode::{Style, Values};
+use super::encode::{Values, value_names};
 use crate::error::Doing;
 use crate::{StoreError, sql};
 use duckdb::Connection;
@@ -277,7 +277,7 @@ fn append(connection: &Connection, kind: Kind, batches: &[&Batch]) -> Result<(),
     ];
     let mut values = Values::new(kind);
     batches.iter().for_each(|batch| values.push(&batch.rows));
-    columns.extend(crate::encode::value_names(kind).iter().copied().zip(values.finish(&Style::Readable)));
+    columns.extend(value_names(kind).iter().copied().zip(values.finish()));
     columns.push(("flags", Arc::new(UInt32Array::from_iter_values(flags))));
     let rows = RecordBatch::try_from_iter(columns)
         .map_err(|error| StoreError::Damaged(format!("rows do not form a table: {error}")))?;

@@ -10,6 +10,8 @@
 
 mod change;
 mod commit;
+mod decode;
+mod encode;
 mod reader;
 mod tables;
 

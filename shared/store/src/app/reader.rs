@@ -2,8 +2,8 @@
 
 use super::change::{GapLine, GapState, Place};
 use crate::database::Database;
-use crate::decode::Decoder;
-use crate::encode::value_names;
+use super::decode::Decoder;
+use super::encode::value_names;
 use crate::error::Doing;
 use crate::export::{self, ExportFormat};
 use crate::{StoreError, sql};
@@ -224,7 +224,7 @@ impl AppReader {
     fn block(&self, key: &StreamKey, block: SeqRange) -> Result<Vec<Batch>, StoreError> {
         let doing = "read rows";
         let query = format!(
-            "SELECT seq, epoch, flags, CAST(0 AS BIGINT), CAST(NULL AS UBIGINT), {} FROM {} \
+            "SELECT seq, epoch, flags, {} FROM {} \
              WHERE {} AND seq >= {} AND seq < {} ORDER BY seq",
             value_names(key.kind()).join(", "),
             key.kind().name(),
@@ -233,7 +233,7 @@ impl AppReader {
             block.end()
         );
         let mut statement = self.database.connection.prepare(&query).doing(doing)?;
-        let mut decoder = Decoder::new(key, &|_| None);
+        let mut decoder = Decoder::new(key);
         for chunk in statement.query_arrow([]).doing(doing)? {
             decoder.push(&chunk)?;
         }

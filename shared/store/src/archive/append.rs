@@ -3,19 +3,18 @@
 //! What a stream's end is stands in no table of its own, since the rows say it: a commit writes the rows,
 //! one position, and a line for whatever is new (a stream, an epoch, a set of column names).
 
-use super::directory::{Directory, epoch_start, stated};
-use super::tables::{self, COMMON, Place};
+use super::block::{Block, Filling};
+use super::block_table::{self, Line};
+use super::directory::{Directory, epoch_start};
+use super::tables::{self, Place};
 use super::{Appended, Shared};
 use crate::database::Database;
-use crate::encode::{Style, Values, value_names};
 use crate::error::Doing;
 use crate::{StoreError, sql};
 use duckdb::Connection;
-use duckdb::arrow::array::{ArrayRef, Int64Array, UInt32Array, UInt64Array};
-use duckdb::arrow::record_batch::RecordBatch;
 use gapless_model::{Batch, Epoch, EpochStart, Kind, Position, Rows, Seq, SeqRange, StreamKey};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The end of a stream while a commit is planned.
@@ -212,6 +211,7 @@ fn write_names(connection: &Connection, plan: &Plan<'_>) -> Result<(), StoreErro
     Ok(())
 }
 
+/// The rows of each stream as one block, or as several if they are many.
 fn write_rows(
     connection: &Connection,
     shared: &Shared,
@@ -219,52 +219,23 @@ fn write_rows(
     plan: &Plan<'_>,
 ) -> Result<(), StoreError> {
     let Some((generation, make)) = plan.generations.get(&kind) else { return Ok(()) };
-    let doing = "append rows to the archive";
+    let place = Place::Hot(*generation);
     if *make {
-        tables::create_hot(connection, kind, *generation)?;
+        block_table::create(connection, kind, place)?;
     }
-    let batches: Vec<(u32, &Batch)> = plan
-        .batches
-        .iter()
-        .filter(|(_, batch)| batch.kind() == kind)
-        .map(|(id, batch)| (*id, &**batch))
-        .collect();
-    let rows =
-        shared.read(|directory| columns(kind, &batches, &|names| plan.set_number(directory, names)))?;
-    let mut appender = connection.appender(&Place::Hot(*generation).table(kind)).doing(doing)?;
-    appender.append_record_batch(rows).doing(doing)?;
-    appender.flush().doing(doing)
-}
-
-fn columns(
-    kind: Kind,
-    batches: &[(u32, &Batch)],
-    set_number: &dyn Fn(&Arc<[String]>) -> u32,
-) -> Result<RecordBatch, StoreError> {
-    fn each<T: Copy>(batches: &[(u32, &Batch)], value: impl Fn(u32, &Batch) -> T) -> Vec<T> {
-        let runs = batches.iter().map(|(id, batch)| (value(*id, batch), batch.rows.len()));
-        runs.flat_map(|(value, rows)| std::iter::repeat_n(value, rows)).collect()
+    let line = |(id, block): (u32, Block)| {
+        shared.read(|directory| Line::new(place, id, &block, &|names| plan.set_number(directory, names)))
+    };
+    let mut streams: BTreeMap<u32, Filling> = BTreeMap::new();
+    let mut lines: Vec<Line> = Vec::new();
+    for (id, batch) in plan.batches.iter().filter(|(_, batch)| batch.kind() == kind) {
+        let filling = streams.entry(*id).or_default();
+        filling.push(Block::of(batch));
+        lines.extend(filling.take_full().into_iter().map(|block| line((*id, block))));
     }
-    let seqs: Vec<u64> = batches.iter().flat_map(|(_, b)| b.range().start().0..b.range().end().0).collect();
-    // The running digest stands on the last row of its batch, which also marks where the batch ended.
-    let digests = batches.iter().flat_map(|(_, batch)| {
-        let before = std::iter::repeat_n(None, batch.rows.len().saturating_sub(1));
-        before.chain(std::iter::once(stated(batch.digest).map(|digest| digest.0)))
-    });
-    let common: [ArrayRef; COMMON.len()] = [
-        Arc::new(UInt32Array::from(each(batches, |id, _| id))),
-        Arc::new(UInt64Array::from(seqs)),
-        Arc::new(UInt64Array::from(each(batches, |_, batch| batch.epoch.0))),
-        Arc::new(UInt32Array::from(each(batches, |_, batch| batch.flags.0))),
-        Arc::new(Int64Array::from(each(batches, |_, batch| batch.ts_publish_us))),
-        Arc::new(UInt64Array::from(digests.collect::<Vec<Option<u64>>>())),
-    ];
-    let mut values = Values::new(kind);
-    batches.iter().for_each(|(_, batch)| values.push(&batch.rows));
-    let values = values.finish(&Style::Compact(set_number));
-    let all = COMMON.into_iter().zip(common).chain(value_names(kind).iter().copied().zip(values));
-    RecordBatch::try_from_iter(all)
-        .map_err(|error| StoreError::Damaged(format!("rows do not form a table: {error}")))
+    let rest = streams.into_iter().flat_map(|(id, filling)| filling.finish().map(move |block| (id, block)));
+    lines.extend(rest.map(line));
+    block_table::insert(connection, kind, place, &lines)
 }
 
 /// Takes note of what is committed now.

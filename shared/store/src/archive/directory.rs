@@ -5,7 +5,7 @@
 
 use super::tables::Place;
 use gapless_model::{
-    Batch, Digest, Epoch, EpochStart, Kind, Position, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis,
+    Batch, Digest, Epoch, EpochStart, Kind, Position, Rows, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis,
     UnixNanos, Watermark,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -79,25 +79,37 @@ impl Span {
         Some(self.running? - self.running_before?)
     }
 
-    fn of(place: Place, batch: &Batch, before: Option<Digest>) -> Span {
-        let times =
-            (0..batch.rows.len()).filter_map(|row| batch.rows.ts(row)).map(|ts| native(batch.kind(), ts));
-        let (min_ts, max_ts) = times.fold((i64::MAX, i64::MIN), |(min, max), ts| (min.min(ts), max.max(ts)));
+    /// Rows `range`, with their times in the unit of the kind, the times at which they were published, and the running
+    /// digest after them.
+    pub(super) fn of(
+        place: Place,
+        range: SeqRange,
+        times: impl Iterator<Item = i64>,
+        publish_times: impl Iterator<Item = i64>,
+        running: Digest,
+    ) -> Span {
+        let bounds = |(min, max, _): (i64, i64, i64), ts: i64| (ts.min(min), ts.max(max), ts);
+        let (min_ts, max_ts, last_ts) = times.fold((i64::MAX, i64::MIN, 0), bounds);
+        let (min_publish_us, max_publish_us, _) = publish_times.fold((i64::MAX, i64::MIN, 0), bounds);
         Span {
             place,
-            first: batch.start,
-            last: batch.range().last(),
+            first: range.start(),
+            last: range.last(),
             min_ts,
             max_ts,
-            last_ts: batch.rows.last_ts().map_or(0, |ts| native(batch.kind(), ts)),
-            min_publish_us: batch.ts_publish_us,
-            max_publish_us: batch.ts_publish_us,
-            running_before: before,
-            running: stated(batch.digest),
+            last_ts,
+            min_publish_us,
+            max_publish_us,
+            running_before: None,
+            running: stated(running),
         }
     }
 
-    fn extend(&mut self, other: &Span) {
+    /// Takes in the rows right behind, of the same place; `false` when `other` is not that.
+    fn extend(&mut self, other: &Span) -> bool {
+        if self.place != other.place || self.last.next() != other.first {
+            return false;
+        }
         self.last = other.last;
         self.min_ts = self.min_ts.min(other.min_ts);
         self.max_ts = self.max_ts.max(other.max_ts);
@@ -105,6 +117,7 @@ impl Span {
         self.min_publish_us = self.min_publish_us.min(other.min_publish_us);
         self.max_publish_us = self.max_publish_us.max(other.max_publish_us);
         self.running = other.running;
+        true
     }
 }
 
@@ -187,13 +200,18 @@ impl Entry {
             let first_sequence = epoch_start(batch.start, end, !self.epochs.is_empty());
             self.epochs.push(EpochStart { epoch: batch.epoch, first_sequence });
         }
-        let span = Span::of(Place::Hot(generation), batch, self.running);
-        self.latest = span.last;
-        self.latest_ts = span.last_ts;
-        self.running = span.running;
-        match self.spans.last_mut() {
-            Some(last) if last.place == span.place && last.last.next() == span.first => last.extend(&span),
-            _ => self.spans.push(span),
+        let publish_time = std::iter::once(batch.ts_publish_us);
+        let times = native_times(&batch.rows);
+        let span = Span::of(Place::Hot(generation), batch.range(), times, publish_time, batch.digest);
+        let span = Span { running_before: self.running, ..span };
+        (self.latest, self.latest_ts, self.running) = (span.last, span.last_ts, span.running);
+        self.add_span(span);
+    }
+
+    /// Adds rows behind the others.
+    pub(super) fn add_span(&mut self, span: Span) {
+        if !self.spans.last_mut().is_some_and(|last| last.extend(&span)) {
+            self.spans.push(span);
         }
     }
 
@@ -305,6 +323,11 @@ pub(super) fn native(kind: Kind, ts: UnixNanos) -> i64 {
         Kind::Candles => ts.to_millis().0,
         Kind::Metrics | Kind::Warnings => ts.0,
     }
+}
+
+/// The times of rows, in the unit in which they are stored.
+pub(super) fn native_times(rows: &Rows) -> impl Iterator<Item = i64> {
+    (0..rows.len()).filter_map(|row| rows.ts(row)).map(|ts| native(rows.kind(), ts))
 }
 
 fn from_native(kind: Kind, ts: i64) -> UnixNanos {

@@ -1,6 +1,7 @@
 //! The directory, read back from the tables.
 
-use super::directory::{Directory, Entry, Span};
+use super::block_table;
+use super::directory::{Directory, Entry};
 use super::tables::{self, Place};
 use crate::StoreError;
 use crate::error::Doing;
@@ -19,20 +20,18 @@ pub(super) fn load(connection: &Connection) -> Result<Directory, StoreError> {
     let mut entries = streams(connection)?;
     epochs(connection, &mut entries)?;
     column_sets(connection, &mut directory)?;
-    segments(connection, &mut entries)?;
     holes(connection, &mut entries)?;
     let mut newest: HashMap<Kind, (u64, u64)> = HashMap::new();
     for (kind, place) in tables::places(connection)? {
         let (Place::Hot(number) | Place::Sealed(number)) = place;
+        let rows = spans(connection, kind, place, &mut entries)?;
         let generation = newest.entry(kind).or_insert((0, 0));
-        if place == Place::Hot(number) {
-            let rows = hot_spans(connection, kind, number, &mut entries)?;
-            if number >= generation.0 {
-                *generation = (number, rows);
-            }
-        } else if number >= generation.0 {
-            // Its hot table is gone, so the next rows need a new generation.
-            *generation = (number + 1, 0);
+        if number >= generation.0 {
+            *generation = match place {
+                Place::Hot(_) => (number, rows),
+                // Its hot table is gone, so the next rows need a new generation.
+                Place::Sealed(_) => (number + 1, 0),
+            };
         }
     }
     for (kind, (generation, rows)) in newest {
@@ -97,34 +96,6 @@ fn column_sets(connection: &Connection, directory: &mut Directory) -> Result<(),
     Ok(())
 }
 
-fn segments(connection: &Connection, entries: &mut Entries) -> Result<(), StoreError> {
-    let query = "SELECT stream, partition_id, first_seq, last_seq, min_ts, max_ts, last_ts, min_publish_us, \
-                 max_publish_us, digest, last_digest FROM segments ORDER BY stream, first_seq";
-    let mut statement = connection.prepare(query).doing(DOING)?;
-    let mut rows = statement.query([]).doing(DOING)?;
-    while let Some(row) = rows.next().doing(DOING)? {
-        let (digest, running): (Option<u64>, Option<u64>) =
-            (row.get(9).doing(DOING)?, row.get(10).doing(DOING)?);
-        let running = running.map(Digest);
-        let span = Span {
-            place: Place::Sealed(row.get(1).doing(DOING)?),
-            first: Seq(row.get(2).doing(DOING)?),
-            last: Seq(row.get(3).doing(DOING)?),
-            min_ts: row.get(4).doing(DOING)?,
-            max_ts: row.get(5).doing(DOING)?,
-            last_ts: row.get(6).doing(DOING)?,
-            min_publish_us: row.get(7).doing(DOING)?,
-            max_publish_us: row.get(8).doing(DOING)?,
-            running_before: running.zip(digest).map(|(running, digest)| running - Digest(digest)),
-            running,
-        };
-        if let Some(entry) = entries.get_mut(&row.get(0).doing(DOING)?) {
-            entry.spans.push(span);
-        }
-    }
-    Ok(())
-}
-
 fn holes(connection: &Connection, entries: &mut Entries) -> Result<(), StoreError> {
     let query = "SELECT stream, first_seq, last_seq FROM holes ORDER BY stream, first_seq";
     let mut statement = connection.prepare(query).doing(DOING)?;
@@ -138,60 +109,21 @@ fn holes(connection: &Connection, entries: &mut Entries) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Adds the spans of a generation and returns its number of rows.
-fn hot_spans(
+/// Adds what a table holds and returns its number of rows.
+fn spans(
     connection: &Connection,
     kind: Kind,
-    generation: u64,
+    place: Place,
     entries: &mut Entries,
 ) -> Result<u64, StoreError> {
-    let place = Place::Hot(generation);
-    let query = format!(
-        "SELECT stream, count(*), min(seq), max(seq), min(ts), max(ts), arg_max(ts, seq), min(ts_publish_us), \
-         max(ts_publish_us), arg_max(digest, seq), max(seq) FILTER (digest IS NOT NULL) FROM {} GROUP BY stream",
-        place.table(kind)
-    );
-    let mut statement = connection.prepare(&query).doing(DOING)?;
-    let mut rows = statement.query([]).doing(DOING)?;
-    let mut total = 0;
-    while let Some(row) = rows.next().doing(DOING)? {
-        total += row.get::<_, u64>(1).doing(DOING)?;
-        let last = Seq(row.get(3).doing(DOING)?);
-        let digest: Option<u64> = row.get(9).doing(DOING)?;
-        let digest_at: Option<u64> = row.get(10).doing(DOING)?;
-        let span = Span {
-            place,
-            first: Seq(row.get(2).doing(DOING)?),
-            last,
-            min_ts: row.get(4).doing(DOING)?,
-            max_ts: row.get(5).doing(DOING)?,
-            last_ts: row.get(6).doing(DOING)?,
-            min_publish_us: row.get(7).doing(DOING)?,
-            max_publish_us: row.get(8).doing(DOING)?,
-            running_before: None,
-            running: digest.map(Digest).filter(|_| digest_at == Some(last.0)),
-        };
-        if let Some(entry) = entries.get_mut(&row.get(0).doing(DOING)?) {
-            split(span, &entry.holes, &mut entry.spans);
+    let mut rows = 0;
+    for (stream, span) in block_table::spans(connection, kind, place)? {
+        rows += span.range().len();
+        if let Some(entry) = entries.get_mut(&stream) {
+            entry.add_span(span);
         }
     }
-    Ok(total)
-}
-
-/// A span without the holes in it. Of the parts only the last has the span's end; bounds of times may be
-/// wider than their rows.
-fn split(mut span: Span, holes: &[SeqRange], spans: &mut Vec<Span>) {
-    let whole = span.range();
-    for hole in holes.iter().filter(|hole| whole.contains(hole.start())) {
-        if span.first < hole.start() {
-            spans.push(Span { last: hole.start().previous(), running: None, ..span });
-        }
-        span.first = hole.end();
-        span.running_before = None;
-    }
-    if span.first <= span.last {
-        spans.push(span);
-    }
+    Ok(rows)
 }
 
 /// Puts the spans in order, drops what lies before `earliest`, and takes the stream's end from the last.

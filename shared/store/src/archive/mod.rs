@@ -29,8 +29,12 @@
 
 mod append;
 mod aside;
+mod block;
+mod block_table;
 mod directory;
 mod load;
+mod numbers;
+mod packed;
 mod read;
 mod reading;
 mod retention;

@@ -1,16 +1,17 @@
 //! Reading the archive, on a connection of its own.
 
 use super::Shared;
+use super::block::Block;
+use super::block_table;
 use super::directory::{Directory, Entry, Span, native};
 use super::reading::Reading;
 use super::tables::Place;
 use crate::StoreError;
 use crate::database::Database;
-use crate::decode::Decoder;
-use crate::encode::value_names;
 use crate::error::Doing;
+use duckdb::Connection;
 use gapless_model::{Batch, Digest, Kind, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis, UnixNanos};
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 /// Rows that one query brings into memory: the largest page of candles. Rows of other kinds can be large, so they come in
@@ -39,6 +40,8 @@ pub struct ArchiveReader {
 pub struct Page {
     /// The batches; the first and the last may be cut.
     pub batches: Vec<Batch>,
+    /// The digest of the rows of each batch.
+    pub digests: Vec<Digest>,
     /// The rows that they hold; empty, where they would be, when there are none.
     pub served: SeqRange,
     /// How far the stream is in the archive.
@@ -125,8 +128,9 @@ impl ArchiveReader {
             }
             let served = SeqRange::new(wanted.start(), reading.end());
             let earliest = status.watermark.earliest;
-            let batches = reading.into_batches().map(|batch| Batch { earliest, ..batch }).collect();
-            Ok(Some(Page { batches, served, status }))
+            let (mut batches, digests) = reading.finish();
+            batches.iter_mut().for_each(|batch| batch.earliest = earliest);
+            Ok(Some(Page { batches, digests, served, status }))
         })
     }
 
@@ -147,7 +151,7 @@ impl ArchiveReader {
             let Some((id, served, spans)) = found else { return Ok(None) };
             for span in spans.iter().filter(|span| span.max_ts >= ts) {
                 let range = span.range().intersect(served);
-                if let Some(seq) = self.first_at(key.kind(), id, span, range, "ts", ts)? {
+                if let Some(seq) = self.first_at(key.kind(), id, span, range, ts)? {
                     return Ok(Some(seq));
                 }
             }
@@ -167,10 +171,8 @@ impl ArchiveReader {
             if page.served.is_empty() {
                 return Ok(Some((rows, digest)));
             }
-            for batch in &page.batches {
-                rows += batch.rows.len() as u64;
-                digest = digest + Digest::of(batch.start, &batch.rows);
-            }
+            rows += page.served.len();
+            digest = page.digests.into_iter().fold(digest, |sum, rows| sum + rows);
             from = page.served.end();
         }
     }
@@ -208,11 +210,7 @@ impl ArchiveReader {
 
     /// Reads the part of `span` that is wanted; `false` when the page is full.
     fn read_span(&self, reading: &mut Reading<'_>, id: u32, span: &Span) -> Result<bool, StoreError> {
-        let step = match reading.key.kind() {
-            Kind::Candles => CANDLES_PER_QUERY,
-            Kind::Metrics => self.metrics_per_query(),
-            Kind::Warnings => WIDE_ROWS_PER_QUERY,
-        };
+        let step = self.shared.rows_per_query(reading.key.kind());
         loop {
             let rest = reading.rest().intersect(span.range());
             if rest.is_empty() {
@@ -226,12 +224,7 @@ impl ArchiveReader {
         }
     }
 
-    fn metrics_per_query(&self) -> u64 {
-        let columns = self.shared.read(|directory| directory.column_sets.iter().map(|set| set.len()).max());
-        let row_bytes = 8 * (columns.unwrap_or_default() + 1);
-        ((METRICS_BYTES_PER_QUERY / row_bytes) as u64).clamp(WIDE_ROWS_PER_QUERY, CANDLES_PER_QUERY)
-    }
-
+    /// The rows of stream `id` in `block`, all in the place of `span`.
     fn block(
         &self,
         key: &StreamKey,
@@ -239,53 +232,82 @@ impl ArchiveReader {
         span: &Span,
         block: SeqRange,
     ) -> Result<Vec<Batch>, StoreError> {
-        let doing = "read a page";
-        let order = match span.place {
-            Place::Hot(_) => " ORDER BY seq",
-            // It was written in this order, and DuckDB keeps the order of a table.
-            Place::Sealed(_) => "",
-        };
-        let query = format!(
-            "SELECT seq, epoch, flags, ts_publish_us, digest, {} FROM {} \
-             WHERE stream = {id} AND seq >= {} AND seq < {}{order}",
-            value_names(key.kind()).join(", "),
-            span.place.table(key.kind()),
-            block.start(),
-            block.end()
-        );
-        let mut statement = self.database.connection.prepare(&query).doing(doing)?;
-        let names = |number: u32| -> Option<Arc<[String]>> {
-            self.shared.read(|directory| directory.column_sets.get(number as usize).cloned())
-        };
-        let mut decoder = Decoder::new(key, &names);
-        for chunk in statement.query_arrow([]).doing(doing)? {
-            decoder.push(&chunk)?;
-        }
-        Ok(decoder.finish())
+        let found = self.shared.blocks(&self.database.connection, key.kind(), span.place, id..=id, block)?;
+        Ok(found.into_iter().flat_map(|(_, found)| found.cut(block).into_batches(key)).collect())
     }
 
-    /// The first row of a span whose `column` is not below `bound`.
+    /// The first row in `range`, all in the place of `span`, that is not older than `ts`.
     fn first_at(
         &self,
         kind: Kind,
         id: u32,
         span: &Span,
-        range: SeqRange,
-        column: &str,
-        bound: i64,
+        mut range: SeqRange,
+        ts: i64,
     ) -> Result<Option<Seq>, StoreError> {
-        let query = format!(
-            "SELECT min(seq) FROM {} WHERE stream = {id} AND seq >= {} AND seq < {} AND {column} >= {bound}",
-            span.place.table(kind),
+        let connection = &self.database.connection;
+        while !range.is_empty() {
+            let query = format!(
+                "SELECT min(first_seq) FROM {} WHERE stream = {id} AND last_seq >= {} AND first_seq < {} \
+                 AND max_ts >= {ts}",
+                span.place.table(kind),
+                range.start(),
+                range.end()
+            );
+            let first: Option<u64> =
+                connection.query_row(&query, [], |row| row.get(0)).doing("find a row by its time")?;
+            let Some(first) = first.map(Seq) else { return Ok(None) };
+            let at = SeqRange::of_len(first.max(range.start()), 1);
+            let found = self.shared.blocks(connection, kind, span.place, id..=id, at)?;
+            let Some((_, block)) = found.into_iter().next() else { return Ok(None) };
+            if let Some(seq) = block.first_since(range, ts) {
+                return Ok(Some(seq));
+            }
+            range = SeqRange::new(block.range().end(), range.end());
+        }
+        Ok(None)
+    }
+}
+
+impl Shared {
+    /// Rows of `kind` that one query brings into memory.
+    pub(super) fn rows_per_query(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Candles => CANDLES_PER_QUERY,
+            Kind::Metrics => {
+                let columns = self.read(|directory| directory.column_sets.iter().map(|set| set.len()).max());
+                let row_bytes = 8 * (columns.unwrap_or_default() + 1);
+                ((METRICS_BYTES_PER_QUERY / row_bytes) as u64).clamp(WIDE_ROWS_PER_QUERY, CANDLES_PER_QUERY)
+            }
+            Kind::Warnings => WIDE_ROWS_PER_QUERY,
+        }
+    }
+
+    /// The number of a set of column names that was stored before.
+    pub(super) fn set_number(&self, names: &Arc<[String]>) -> u32 {
+        self.read(|directory| directory.set_number(names)).unwrap_or_default()
+    }
+
+    /// The blocks of a table with rows `range` of the streams with the numbers `ids`, whole, with these numbers.
+    pub(super) fn blocks(
+        &self,
+        connection: &Connection,
+        kind: Kind,
+        place: Place,
+        ids: RangeInclusive<u32>,
+        range: SeqRange,
+    ) -> Result<Vec<(u32, Block)>, StoreError> {
+        let names = |number: u32| -> Option<Arc<[String]>> {
+            self.read(|directory| directory.column_sets.get(number as usize).cloned())
+        };
+        let filter = format!(
+            "stream >= {} AND stream <= {} AND last_seq >= {} AND first_seq < {}",
+            ids.start(),
+            ids.end(),
             range.start(),
             range.end()
         );
-        let seq: Option<u64> = self
-            .database
-            .connection
-            .query_row(&query, [], |row| row.get(0))
-            .doing("find a row by its time")?;
-        Ok(seq.map(Seq))
+        block_table::select(connection, kind, place, &filter, &names)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A page while it is put together: every row must be there, and be the one that was sequenced.
 
+use super::directory::stated;
 use crate::StoreError;
-use crate::decode::same_batch;
 use gapless_model::{Batch, Digest, Seq, SeqRange, StreamKey};
 
 /// A page under way.
@@ -11,11 +11,13 @@ pub(super) struct Reading<'a> {
     bytes: usize,
     max_bytes: usize,
     batches: Vec<Batch>,
+    /// Of the rows of each batch.
+    digests: Vec<Digest>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(key: &'a StreamKey, wanted: SeqRange, max_bytes: usize) -> Reading<'a> {
-        Reading { key, wanted, bytes: 0, max_bytes, batches: Vec::new() }
+        Reading { key, wanted, bytes: 0, max_bytes, batches: Vec::new(), digests: Vec::new() }
     }
 
     /// What is still wanted.
@@ -28,9 +30,9 @@ impl<'a> Reading<'a> {
         self.bytes >= self.max_bytes
     }
 
-    /// The batches, in order.
-    pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
-        self.batches.into_iter()
+    /// The batches, in order, and the digests of their rows.
+    pub(super) fn finish(self) -> (Vec<Batch>, Vec<Digest>) {
+        (self.batches, self.digests)
     }
 
     /// The sequence after the last row read.
@@ -44,9 +46,10 @@ impl<'a> Reading<'a> {
             if batch.start != self.end() {
                 return Err(self.damaged(SeqRange::new(self.end(), batch.start)));
             }
-            check_digest(self.batches.last(), &batch)?;
+            let digest = Digest::of(batch.start, &batch.rows);
+            check_digest(self.batches.last(), &batch, digest)?;
             self.bytes = self.bytes.saturating_add(batch.rows.approx_bytes());
-            self.push(batch);
+            self.push(batch, digest);
         }
         if self.end() == block.end() {
             Ok(())
@@ -56,13 +59,17 @@ impl<'a> Reading<'a> {
     }
 
     /// Two parts of one published batch, cut by the end of a query, become one again.
-    fn push(&mut self, batch: Batch) {
-        match self.batches.last_mut() {
-            Some(last) if belongs(last, &batch) => {
+    fn push(&mut self, batch: Batch, digest: Digest) {
+        match (self.batches.last_mut(), self.digests.last_mut()) {
+            (Some(last), Some(sum)) if belongs(last, &batch) => {
                 let taken = last.append(batch);
                 debug_assert!(taken.is_ok(), "one stream has rows of two kinds");
+                *sum = *sum + digest;
             }
-            _ => self.batches.push(batch),
+            _ => {
+                self.batches.push(batch);
+                self.digests.push(digest);
+            }
         }
     }
 
@@ -72,16 +79,18 @@ impl<'a> Reading<'a> {
 }
 
 fn belongs(last: &Batch, next: &Batch) -> bool {
-    last.digest == Digest::default() && same_batch(last, next)
+    last.digest == Digest::default() && last.ts_publish_us == next.ts_publish_us && last.goes_on_with(next)
 }
 
-/// The running digests of neighbours differ by the rows in between.
-fn check_digest(last: Option<&Batch>, batch: &Batch) -> Result<(), StoreError> {
-    let Some(last) = last else { return Ok(()) };
-    if last.digest == Digest::default() || batch.digest == Digest::default() {
-        return Ok(());
-    }
-    let found = last.digest + Digest::of(batch.start, &batch.rows);
+/// The running digests of neighbours differ by `rows`, the digest of the rows in between.
+fn check_digest(last: Option<&Batch>, batch: &Batch, rows: Digest) -> Result<(), StoreError> {
+    let before = match last {
+        Some(last) => stated(last.digest),
+        // Nothing comes before the first row.
+        None => (batch.start == Seq::FIRST).then(Digest::default),
+    };
+    let Some(before) = before.filter(|_| stated(batch.digest).is_some()) else { return Ok(()) };
+    let found = before + rows;
     if found == batch.digest {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Removing old rows, and saying so: `earliest` moves before anything goes.
 
-use super::Archive;
+use super::{Archive, Shared};
 use super::directory::{Directory, Entry, Span};
 use super::tables::{self, Place};
 use crate::StoreError;
@@ -30,7 +30,7 @@ pub struct Retained {
     pub rows: u64,
 }
 
-/// First row of each stream of a hot table that is young enough.
+/// First row of each stream of a hot table that is young enough, or in a block with such a row.
 type FirstYoung = HashMap<u32, Seq>;
 
 impl Archive {
@@ -70,7 +70,7 @@ impl Archive {
         let (done, entries) = shared.write(|directory| advance(directory, &moved));
         let removed = self.database.transaction("remove old rows", |connection| {
             write_earliest(connection, &entries)?;
-            remove_partitions(connection)
+            remove_partitions(connection, &shared)
         });
         if removed.is_err() {
             // What is in the tables counts.
@@ -106,7 +106,7 @@ fn first_young(
 ) -> Result<FirstYoung, StoreError> {
     let doing = "find old rows";
     let query = format!(
-        "SELECT stream, min(seq) FROM {} WHERE ts_publish_us >= {cutoff} GROUP BY stream",
+        "SELECT stream, min(first_seq) FROM {} WHERE max_publish_us >= {cutoff} GROUP BY stream",
         place.table(kind)
     );
     let mut statement = connection.prepare(&query).doing(doing)?;
@@ -168,25 +168,18 @@ fn write_earliest(connection: &Connection, entries: &[Entry]) -> Result<(), Stor
     Ok(())
 }
 
-/// Removes directory lines without rows that are kept, holes among them, then partitions without lines.
-pub(super) fn remove_partitions(connection: &Connection) -> Result<(), StoreError> {
-    let doing = "remove old partitions";
-    let statement = "DELETE FROM segments WHERE segments.last_seq < \
-                     (SELECT earliest FROM streams WHERE streams.id = segments.stream) \
-                     OR segments.stream NOT IN (SELECT id FROM streams); \
-                     DELETE FROM holes WHERE holes.last_seq < \
+/// Removes holes before the rows that are kept, and the partitions that `directory` has no rows in.
+pub(super) fn remove_partitions(connection: &Connection, shared: &Shared) -> Result<(), StoreError> {
+    let statement = "DELETE FROM holes WHERE holes.last_seq < \
                      (SELECT earliest FROM streams WHERE streams.id = holes.stream) \
                      OR holes.stream NOT IN (SELECT id FROM streams)";
-    connection.execute_batch(statement).doing(doing)?;
-    let mut statement =
-        connection.prepare("SELECT DISTINCT kind, partition_id FROM segments").doing(doing)?;
-    let used =
-        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?))).doing(doing)?;
-    let used: BTreeSet<(String, u64)> = used.collect::<Result<_, _>>().doing(doing)?;
+    connection.execute_batch(statement).doing("remove old holes")?;
+    let used: BTreeSet<(Kind, Place)> = shared.read(|directory| {
+        let entries = directory.streams.values();
+        entries.flat_map(|entry| entry.spans.iter().map(|span| (entry.key.kind(), span.place))).collect()
+    });
     for (kind, place) in tables::places(connection)? {
-        if let Place::Sealed(number) = place
-            && !used.contains(&(kind.name().to_string(), number))
-        {
+        if matches!(place, Place::Sealed(_)) && !used.contains(&(kind, place)) {
             tables::drop_table(connection, kind, place)?;
         }
     }

@@ -1,14 +1,16 @@
 //! When the journal lost its newest history, or all of it: the archive follows, since the journal is the
 //! only source of truth.
 
-use super::Archive;
+use super::block::Block;
+use super::block_table::{self, Line};
 use super::directory::Entry;
 use super::retention::remove_partitions;
 use super::tables::{self, Place};
+use super::{Archive, Shared};
 use crate::error::Doing;
 use crate::{StoreError, sql};
 use duckdb::Connection;
-use gapless_model::{Epoch, Position, Seq, SeqRange, StreamStatus};
+use gapless_model::{Epoch, Kind, Position, Seq, SeqRange, StreamStatus};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -63,8 +65,9 @@ impl Archive {
             for cut in &cuts {
                 cut.write(connection)?;
             }
+            take_back(connection, &shared, &cuts)?;
             write_epochs(connection, streams)?;
-            remove_partitions(connection)?;
+            remove_partitions(connection, &shared)?;
             tables::write_state(connection, position.min(self.position()), to)
         });
         let loaded = super::load::load(&self.database.connection)?;
@@ -87,7 +90,7 @@ impl Archive {
             for (kind, place) in tables::places(connection)? {
                 tables::drop_table(connection, kind, place)?;
             }
-            let clear = "DELETE FROM segments; DELETE FROM holes; DELETE FROM epochs; DELETE FROM streams; \
+            let clear = "DELETE FROM holes; DELETE FROM epochs; DELETE FROM streams; \
                  DELETE FROM column_sets";
             connection.execute_batch(clear).doing("begin a new archive")?;
             tables::write_state(connection, Position::NONE, epoch)
@@ -105,60 +108,69 @@ impl Cut {
         spans.map(|range| range.len() - range.intersect(kept).len()).sum()
     }
 
+    /// The stream's line, and its holes.
     fn write(&self, connection: &Connection) -> Result<(), StoreError> {
-        let doing = "take rows back";
-        let (id, kind) = (self.entry.id, self.entry.key.kind());
-        let keep = self.keep.unwrap_or(Seq::NONE);
-        for (of, place) in tables::places(connection)? {
-            if of == kind && matches!(place, Place::Hot(_)) {
-                let statement =
-                    format!("DELETE FROM {} WHERE stream = {id} AND seq > {keep}", place.table(kind));
-                connection.execute_batch(&statement).doing(doing)?;
-            }
-        }
+        let id = self.entry.id;
         let statement = match self.keep {
-            None => format!("DELETE FROM streams WHERE id = {id}; DELETE FROM segments WHERE stream = {id}"),
+            None => format!("DELETE FROM streams WHERE id = {id}"),
             Some(keep) => {
                 let digest = if keep == Seq::NONE { "0" } else { "NULL" };
                 format!(
                     "UPDATE streams SET earliest = least(earliest, {}), base_seq = {keep}, base_ts = 0, \
                      base_digest = {digest} WHERE id = {id}; \
-                     DELETE FROM segments WHERE stream = {id} AND first_seq > {keep}; \
                      DELETE FROM holes WHERE stream = {id} AND first_seq > {keep}; \
                      UPDATE holes SET last_seq = {keep} WHERE stream = {id} AND last_seq > {keep}",
                     keep.next()
                 )
             }
         };
-        connection.execute_batch(&statement).doing(doing)?;
-        self.cut_segment(connection, keep)
+        connection.execute_batch(&statement).doing("take rows back")
     }
+}
 
-    /// The segment that ends after the last row that stays gets its end from that row.
-    fn cut_segment(&self, connection: &Connection, keep: Seq) -> Result<(), StoreError> {
-        let doing = "cut a partition's directory line";
-        let Some(span) = self.entry.spans.iter().find(|span| span.range().contains(keep) && span.last > keep)
-        else {
-            return Ok(());
-        };
-        let Place::Sealed(partition) = span.place else { return Ok(()) };
-        let (id, kind) = (self.entry.id, self.entry.key.kind());
-        let query =
-            format!("SELECT ts, digest FROM {} WHERE stream = {id} AND seq = {keep}", span.place.table(kind));
-        let (ts, running): (i64, Option<u64>) =
-            connection.query_row(&query, [], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)?;
-        let digest = running.zip(span.running_before).map(|(running, before)| running.wrapping_sub(before.0));
-        let number = |digest: Option<u64>| digest.map_or("NULL".to_string(), |digest| digest.to_string());
-        let statement = format!(
-            "UPDATE segments SET last_seq = {keep}, last_ts = {ts}, digest = {}, last_digest = {} \
-             WHERE kind = {} AND partition_id = {partition} AND stream = {id} AND last_seq = {}",
-            number(digest),
-            number(running),
-            sql::text(kind.name()),
-            span.last
-        );
-        connection.execute_batch(&statement).doing(doing)
+/// Takes the rows out of every table, also those that were not served any more: their numbers are given out again.
+fn take_back(connection: &Connection, shared: &Shared, cuts: &[Cut]) -> Result<(), StoreError> {
+    let doing = "take rows back";
+    connection.execute_batch("CREATE TEMP TABLE cuts (stream UINTEGER, keep UBIGINT)").doing(doing)?;
+    let line = |cut: &Cut| format!("({}, {})", cut.entry.id, cut.keep.unwrap_or(Seq::NONE));
+    tables::insert(connection, "cuts", doing, cuts.iter().map(line))?;
+    for (kind, place) in tables::places(connection)? {
+        let table = place.table(kind);
+        let kept = split_blocks(connection, shared, kind, place)?;
+        let statement = format!("DELETE FROM {table} USING cuts WHERE {table}.stream = cuts.stream AND last_seq > keep");
+        connection.execute_batch(&statement).doing(doing)?;
+        let lines: Vec<Line> = kept
+            .iter()
+            .map(|(id, block)| Line::new(place, *id, block, &|names| shared.set_number(names)))
+            .collect();
+        block_table::insert(connection, kind, place, &lines)?;
     }
+    connection.execute_batch("DROP TABLE cuts").doing(doing)
+}
+
+/// What stays of the blocks in which a cut lies.
+fn split_blocks(
+    connection: &Connection,
+    shared: &Shared,
+    kind: Kind,
+    place: Place,
+) -> Result<Vec<(u32, Block)>, StoreError> {
+    let doing = "take rows back";
+    let table = place.table(kind);
+    let query = format!(
+        "SELECT {table}.stream, keep FROM {table} JOIN cuts ON {table}.stream = cuts.stream \
+         WHERE first_seq <= keep AND last_seq > keep"
+    );
+    let mut statement = connection.prepare(&query).doing(doing)?;
+    let found = statement.query_map([], |row| Ok((row.get(0)?, Seq(row.get(1)?)))).doing(doing)?;
+    let found: Vec<(u32, Seq)> = found.collect::<Result<_, _>>().doing(doing)?;
+    let mut kept = Vec::new();
+    for (id, keep) in found {
+        let blocks = shared.blocks(connection, kind, place, id..=id, SeqRange::of_len(keep, 1))?;
+        let stays = SeqRange::new(Seq::NONE, keep.next());
+        kept.extend(blocks.into_iter().map(|(id, block)| (id, block.cut(stays))));
+    }
+    Ok(kept)
 }
 
 /// The last row that stays.

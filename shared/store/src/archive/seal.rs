@@ -6,14 +6,19 @@
 //! under the same number, and opening the archive drops the hot one.
 
 use super::Shared;
-use super::directory::Span;
-use super::tables::{self, COMMON, Place};
+use super::block::{Block, Filling};
+use super::block_table::{self, Line};
+use super::directory::Directory;
+use super::tables::{self, Place};
 use crate::StoreError;
 use crate::database::Database;
-use crate::encode::value_names;
-use crate::error::Doing;
 use duckdb::Connection;
-use gapless_model::Kind;
+use gapless_model::{Kind, SeqRange};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// Blocks that are packed before they are written: some megabytes.
+const LINES_PER_INSERT: usize = 64;
 
 /// Makes partitions, on a connection of its own.
 pub struct Sealer {
@@ -52,19 +57,21 @@ impl Sealer {
     /// The first commit: afterwards the rows are found in the partition.
     pub(super) fn make_partition(&self, kind: Kind, generation: u64) -> Result<u64, StoreError> {
         let (hot, sealed) = (Place::Hot(generation), Place::Sealed(generation));
-        let spans: Vec<(u32, Span)> = self.shared.read(|directory| {
-            let of_kind = directory.streams.values().filter(|entry| entry.key.kind() == kind);
-            of_kind
-                .flat_map(|entry| entry.spans.iter().map(|span| (entry.id, *span)))
-                .filter(|(_, span)| span.place == hot)
-                .collect()
-        });
-        if spans.is_empty() {
+        let streams = self.shared.read(|directory| streams(directory, kind, hot));
+        if streams.is_empty() {
             return Ok(0);
         }
-        self.database.transaction("sort rows into a partition", |connection| {
-            copy_sorted(connection, kind, hot, sealed)?;
-            write_segments(connection, kind, generation, &spans)
+        let rows = self.database.transaction("sort rows into a partition", |connection| {
+            block_table::create(connection, kind, sealed)?;
+            let mut partition = Partition::new(&self.shared, connection, kind, sealed);
+            for (ids, range) in steps(&streams, self.shared.rows_per_query(kind)) {
+                let blocks = self.shared.blocks(connection, kind, hot, ids, range)?;
+                for (id, block) in blocks {
+                    let served = streams.get(&id).map_or(range, |served| served.intersect(range));
+                    partition.push(id, block.cut(served))?;
+                }
+            }
+            partition.finish()
         })?;
         self.shared.write(|directory| {
             directory.version += 1;
@@ -74,44 +81,109 @@ impl Sealer {
                 .filter(|span| span.place == hot)
                 .for_each(|span| span.place = sealed);
         });
-        Ok(spans.iter().map(|(_, span)| span.range().len()).sum())
+        Ok(rows)
     }
 }
 
-fn copy_sorted(connection: &Connection, kind: Kind, hot: Place, sealed: Place) -> Result<(), StoreError> {
-    let columns: Vec<String> =
-        COMMON.iter().chain(value_names(kind)).map(|column| format!("hot.{column}")).collect();
-    let statement = format!(
-        "CREATE TABLE {} AS SELECT {} FROM {} AS hot JOIN streams ON streams.id = hot.stream \
-         WHERE hot.seq >= streams.earliest ORDER BY hot.stream, hot.seq",
-        sealed.table(kind),
-        columns.join(", "),
-        hot.table(kind)
-    );
-    connection.execute_batch(&statement).doing("sort rows into a partition")
+/// The rows of each stream that has any in `place`.
+fn streams(directory: &Directory, kind: Kind, place: Place) -> BTreeMap<u32, SeqRange> {
+    let mut streams: BTreeMap<u32, SeqRange> = BTreeMap::new();
+    for entry in directory.streams.values().filter(|entry| entry.key.kind() == kind) {
+        for span in entry.spans.iter().filter(|span| span.place == place) {
+            let range = streams.entry(entry.id).or_insert(span.range());
+            *range = SeqRange::new(range.start(), span.range().end());
+        }
+    }
+    streams
 }
 
-fn write_segments(
-    connection: &Connection,
+/// What to read at a time so that it is about `rows` rows: several whole streams, or a part of one.
+fn steps(streams: &BTreeMap<u32, SeqRange>, rows: u64) -> Vec<(RangeInclusive<u32>, SeqRange)> {
+    let mut steps: Vec<(RangeInclusive<u32>, SeqRange)> = Vec::new();
+    // How many rows the last step has, if whole streams may be added to it.
+    let mut open: Option<u64> = None;
+    for (id, range) in streams {
+        match (open, steps.last_mut()) {
+            (Some(before), Some((ids, whole))) if before + range.len() <= rows => {
+                *ids = *ids.start()..=*id;
+                *whole = SeqRange::new(whole.start().min(range.start()), whole.end().max(range.end()));
+                open = Some(before + range.len());
+            }
+            _ if range.len() <= rows => {
+                steps.push((*id..=*id, *range));
+                open = Some(range.len());
+            }
+            _ => {
+                let mut rest = *range;
+                while !rest.is_empty() {
+                    let step = SeqRange::of_len(rest.start(), rows).intersect(rest);
+                    steps.push((*id..=*id, step));
+                    rest = SeqRange::new(step.end(), rest.end());
+                }
+                open = None;
+            }
+        }
+    }
+    steps
+}
+
+/// A partition while it is written: rows come in the order of streams and sequences.
+struct Partition<'a> {
+    shared: &'a Shared,
+    connection: &'a Connection,
     kind: Kind,
-    partition: u64,
-    spans: &[(u32, Span)],
-) -> Result<(), StoreError> {
-    let number =
-        |digest: Option<gapless_model::Digest>| digest.map_or("NULL".to_string(), |d| d.0.to_string());
-    let line = |(id, span): &(u32, Span)| {
-        format!(
-            "('{kind}', {partition}, {id}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
-            span.first,
-            span.last,
-            span.min_ts,
-            span.max_ts,
-            span.last_ts,
-            span.min_publish_us,
-            span.max_publish_us,
-            number(span.digest()),
-            number(span.running)
-        )
-    };
-    tables::insert(connection, "segments", "write the partition's directory", spans.iter().map(line))
+    place: Place,
+    stream: u32,
+    filling: Filling,
+    lines: Vec<Line>,
+    rows: u64,
+}
+
+impl<'a> Partition<'a> {
+    fn new(shared: &'a Shared, connection: &'a Connection, kind: Kind, place: Place) -> Partition<'a> {
+        let (filling, lines) = (Filling::default(), Vec::new());
+        Partition { shared, connection, kind, place, stream: 0, filling, lines, rows: 0 }
+    }
+
+    fn push(&mut self, stream: u32, block: Block) -> Result<(), StoreError> {
+        if block.range().is_empty() {
+            return Ok(());
+        }
+        if stream != self.stream {
+            self.end_stream();
+            self.stream = stream;
+        }
+        self.rows += block.range().len();
+        self.filling.push(block);
+        let full = self.filling.take_full();
+        self.add(full.into_iter());
+        if self.lines.len() >= LINES_PER_INSERT {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn end_stream(&mut self) {
+        let rest = std::mem::take(&mut self.filling).finish();
+        self.add(rest);
+    }
+
+    fn add(&mut self, blocks: impl Iterator<Item = Block>) {
+        let (shared, place, stream) = (self.shared, self.place, self.stream);
+        let lines = blocks.map(|block| Line::new(place, stream, &block, &|names| shared.set_number(names)));
+        self.lines.extend(lines);
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        block_table::insert(self.connection, self.kind, self.place, &self.lines)?;
+        self.lines.clear();
+        Ok(())
+    }
+
+    /// Writes the rest; the number of all rows.
+    fn finish(mut self) -> Result<u64, StoreError> {
+        self.end_stream();
+        self.write()?;
+        Ok(self.rows)
+    }
 }

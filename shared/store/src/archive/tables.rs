@@ -6,9 +6,8 @@ use crate::error::Doing;
 use duckdb::Connection;
 use gapless_model::{Epoch, Kind, Position};
 
-/// Counts up when a table changes; a newer number in a file is refused, an older one is migrated. Layout 2
-/// added the table `holes`, which is empty for what layout 1 stored.
-const LAYOUT: u32 = 2;
+/// Counts up when a table changes; a file with another number is refused.
+const LAYOUT: u32 = 3;
 
 /// `streams.base_*` is what is known of a stream apart from its rows, so that a stream whose rows are all
 /// retired keeps its sequence. `holes` are rows that are missing for good, from and with `first_seq` to and with
@@ -21,18 +20,8 @@ CREATE TABLE IF NOT EXISTS streams (
 );
 CREATE TABLE IF NOT EXISTS epochs (stream UINTEGER NOT NULL, epoch UBIGINT NOT NULL, first_seq UBIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS column_sets (id UINTEGER NOT NULL, names VARCHAR[] NOT NULL);
-CREATE TABLE IF NOT EXISTS segments (
-    kind VARCHAR NOT NULL, partition_id UBIGINT NOT NULL, stream UINTEGER NOT NULL,
-    first_seq UBIGINT NOT NULL, last_seq UBIGINT NOT NULL,
-    min_ts BIGINT NOT NULL, max_ts BIGINT NOT NULL, last_ts BIGINT NOT NULL,
-    min_publish_us BIGINT NOT NULL, max_publish_us BIGINT NOT NULL,
-    digest UBIGINT, last_digest UBIGINT
-);
 CREATE TABLE IF NOT EXISTS holes (stream UINTEGER NOT NULL, first_seq UBIGINT NOT NULL, last_seq UBIGINT NOT NULL);
 ";
-
-/// Columns of a hot table and of a partition, around the values of the kind.
-pub(super) const COMMON: [&str; 6] = ["stream", "seq", "epoch", "flags", "ts_publish_us", "digest"];
 
 /// Where rows lie: the number is that of the generation, also of the partition made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,38 +53,14 @@ impl Place {
 /// Creates what a new archive needs.
 pub(super) fn create(database: &Database) -> Result<(), StoreError> {
     let doing = "create the archive's tables";
-    let found = database.check_layout(LAYOUT)?;
+    database.check_layout(LAYOUT)?;
     database.connection.execute_batch(TABLES).doing(doing)?;
-    if found < LAYOUT {
-        database.write_layout(LAYOUT)?;
-    }
     let lines: u64 =
         database.connection.query_row("SELECT count(*) FROM state", [], |row| row.get(0)).doing(doing)?;
     if lines == 0 {
         database.connection.execute_batch("INSERT INTO state VALUES (0, 0)").doing(doing)?;
     }
     Ok(())
-}
-
-/// Creates a generation's table, unless it is there.
-pub(super) fn create_hot(connection: &Connection, kind: Kind, generation: u64) -> Result<(), StoreError> {
-    let values = match kind {
-        Kind::Candles => {
-            "ts BIGINT NOT NULL, open DOUBLE NOT NULL, high DOUBLE NOT NULL, low DOUBLE NOT NULL, \
-             close DOUBLE NOT NULL, volume DOUBLE NOT NULL"
-        }
-        Kind::Metrics => "ts BIGINT NOT NULL, names UINTEGER NOT NULL, vals DOUBLE[] NOT NULL",
-        Kind::Warnings => {
-            "ts BIGINT NOT NULL, severity VARCHAR NOT NULL, code VARCHAR NOT NULL, subject VARCHAR NOT NULL, \
-             message VARCHAR NOT NULL"
-        }
-    };
-    let statement = format!(
-        "CREATE TABLE IF NOT EXISTS {} (stream UINTEGER NOT NULL, seq UBIGINT NOT NULL, epoch UBIGINT NOT NULL, \
-         flags UINTEGER NOT NULL, ts_publish_us BIGINT NOT NULL, digest UBIGINT, {values})",
-        Place::Hot(generation).table(kind)
-    );
-    connection.execute_batch(&statement).doing("create a hot table")
 }
 
 /// Every hot table and partition, in the order of their numbers.

@@ -17,12 +17,10 @@ use gapless_model::{
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// The batch in a verified envelope, its rows checked.
+/// The batch in a verified envelope, its rows checked. Batches of candles have a reader of their own (`candle_rows`).
 pub(crate) fn read(envelope: &fb::Envelope<'_>) -> Result<Batch, DecodeError> {
     let header = header(envelope)?;
-    let rows = if let Some(batch) = envelope.message_as_candle_batch() {
-        Rows::Candles(candles(batch.candles())?)
-    } else if let Some(batch) = envelope.message_as_metric_batch() {
+    let rows = if let Some(batch) = envelope.message_as_metric_batch() {
         Rows::Metrics(metrics(&batch)?)
     } else if let Some(batch) = envelope.message_as_warning_batch() {
         Rows::Warnings(warnings(&batch)?)
@@ -88,11 +86,7 @@ macro_rules! header {
 
 /// The header of the batch in a verified envelope.
 pub(crate) fn header(envelope: &fb::Envelope<'_>) -> Result<BatchHeader, DecodeError> {
-    if let Some(batch) = envelope.message_as_candle_batch() {
-        let rows = batch.candles().map_or(0, |rows| rows.len());
-        let last = batch.candles().and_then(|rows| rows.iter().next_back());
-        header!(Kind::Candles, batch, rows, last.map(|row| UnixMillis(row.ts_ms()).to_nanos()))
-    } else if let Some(batch) = envelope.message_as_metric_batch() {
+    if let Some(batch) = envelope.message_as_metric_batch() {
         let (rows, last_ts) = times(batch.ts_ns());
         header!(Kind::Metrics, batch, rows, last_ts)
     } else if let Some(batch) = envelope.message_as_warning_batch() {

@@ -35,11 +35,21 @@ pub(crate) fn candles_key(key: Option<fb::StreamKey<'_>>) -> Result<StreamKey, D
 /// The key of a stream whose kind is known.
 pub(crate) fn key_of(kind: Kind, key: Option<fb::StreamKey<'_>>) -> Result<StreamKey, DecodeError> {
     let key = required("key", key)?;
+    key_of_parts(kind, key.source_id(), key.symbol(), key.interval())
+}
+
+/// The key of a stream whose kind is known, of its parts.
+pub(crate) fn key_of_parts(
+    kind: Kind,
+    source_id: Option<&str>,
+    symbol: Option<&str>,
+    interval: Option<&str>,
+) -> Result<StreamKey, DecodeError> {
     Ok(StreamKey::new(
         kind,
-        required("key.source_id", key.source_id())?,
-        required("key.symbol", key.symbol())?,
-        required("key.interval", key.interval())?,
+        required("key.source_id", source_id)?,
+        required("key.symbol", symbol)?,
+        required("key.interval", interval)?,
     )?)
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[rustfmt::skip]
+pub(crate) mod candle_rows_generated;
+#[rustfmt::skip]
 pub(crate) mod envelope_header_generated;
 #[rustfmt::skip]
 pub(crate) mod gapless_generated;
@@ -10,6 +12,8 @@ pub(crate) mod gapless_generated;
 #[rustfmt::skip]
 pub(crate) mod gapless_v1;
 
+/// A batch of candles, its rows reduced to their offsets.
+pub(crate) use candle_rows_generated::flux::rows;
 /// The part of an envelope that is readable whatever its message is.
 pub(crate) use envelope_header_generated::flux::header;
 /// Everything of the current schema.

@@ -59,3 +59,53 @@ fn median_page(archive: &Archive, keys: &[StreamKey], latest: u64, rows: u64) ->
     costs.sort();
     costs[50]
 }
+
+#[test]
+#[ignore = "TEMP"]
+fn temp_loop() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(dir.path().join("archive.duckdb"), &Options::default()).unwrap();
+    let mut sealer = archive.sealer().unwrap();
+    let keys: Vec<StreamKey> = (0..STREAMS).map(|n| key(&format!("candles.cost.S{n}.1m"))).collect();
+    let mut rows = 0;
+    while rows < 1_000_000 {
+        let seq = rows / STREAMS + 1;
+        let batches = keys.iter().map(|key| batch(key, 7, seq, ROWS_PER_BATCH));
+        let at = archive.position().0 + 1;
+        let records: Vec<_> = (at..).map(Position).zip(batches).collect();
+        archive.append(&records).unwrap();
+        rows += STREAMS * ROWS_PER_BATCH;
+        sealer.seal_next().unwrap();
+    }
+    let c = &archive.database.connection;
+    for (threads, query) in [
+        "SELECT 1",
+        "SELECT stream, first_seq FROM part_candles_1 WHERE stream = 7",
+        "SELECT stream, first_seq, data FROM part_candles_1 WHERE stream = 7",
+        "SELECT data FROM part_candles_1 WHERE rowid = 15",
+        "SELECT data FROM part_candles_1 WHERE stream = 7 AND first_seq = 1",
+        "SELECT data FROM part_candles_1 LIMIT 1 OFFSET 15",
+    ].into_iter().map(|q| (1, q)).chain([(1, "SELECT stream, first_seq, data FROM part_candles_1 WHERE stream = 7")]) {
+        let _ = threads;
+        let start = Instant::now();
+        for _ in 0..200 {
+            let mut statement = c.prepare(query).unwrap();
+            let n: usize = statement.query_arrow([]).unwrap().map(|b| b.num_rows()).sum();
+            assert!(n > 0);
+        }
+        let whole = start.elapsed() / 200;
+        let start = Instant::now();
+        for _ in 0..200 {
+            let mut statement = c.prepare_cached(query).unwrap();
+            let n: usize = statement.query_arrow([]).unwrap().map(|b| b.num_rows()).sum();
+            assert!(n > 0);
+        }
+        println!("{whole:?} cached {:?} {query}", start.elapsed() / 200);
+    }
+    println!("LOOP");
+    let wanted: u64 = std::env::var("WANTED").unwrap().parse().unwrap();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(4) {
+        println!("{:?}", median_page(&archive, &keys, rows / STREAMS, wanted));
+    }
+}

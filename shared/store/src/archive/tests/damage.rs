@@ -139,11 +139,10 @@ fn a_flipped_bit_in_the_log_costs_whole_commits_or_the_file() {
 fn rows_changed_past_the_checksums_are_refused() {
     let mut bench = Bench::new();
     let key = key(CANDLES);
-    bench.append((0..4).map(|n| published(&key, 7, 1 + n * 10, 10)).collect());
-    let change = "UPDATE hot_candles_1 SET close = open WHERE seq = 25";
-    bench.archive.database.connection.execute_batch(change).unwrap();
+    bench.append((0..4).map(|n| published(&key, 7, 1 + n * 100, 100)).collect());
+    bench.change(Place::Hot(1), 25, |batch| change_close(batch, 25));
     let reader = bench.archive.reader().unwrap();
-    let whole = reader.page(&key, range(1, 40), 100, usize::MAX);
+    let whole = reader.page(&key, range(1, 400), 400, usize::MAX);
     assert!(matches!(&whole, Err(StoreError::Damaged(reason)) if reason.contains("not those")), "{whole:?}");
     assert_eq!(reader.page(&key, range(1, 20), 100, usize::MAX).unwrap().unwrap().served, range(1, 20));
     assert!(!reader.check(&key).unwrap().iter().all(RangeCheck::is_sound));

@@ -154,13 +154,18 @@ fn the_end_of_a_stream_that_will_not_come_is_stated() {
 }
 
 #[test]
-fn a_file_of_the_first_layout_is_read() {
-    let mut bench = Bench::new();
-    let key = key(CANDLES);
-    bench.append(vec![published(&key, 7, 1, 5)]);
-    let first = "DROP TABLE holes; UPDATE gapless_layout SET version = 1";
-    bench.archive.database.connection.execute_batch(first).unwrap();
-    let mut bench = bench.reopen();
-    bench.append(vec![published(&key, 7, 8, 2)]);
-    assert_eq!(bench.reopen().archive.reader().unwrap().stream(&key).unwrap().1, [range(6, 7)]);
+fn a_file_of_another_layout_is_refused_and_left_alone() {
+    for other in [2, 4] {
+        let mut bench = Bench::new();
+        bench.append(vec![published(&key(CANDLES), 7, 1, 5)]);
+        let change = format!("UPDATE gapless_layout SET version = {other}");
+        bench.archive.database.connection.execute_batch(&change).unwrap();
+        let Bench { dir, archive, .. } = bench;
+        drop(archive);
+        for _ in 0..2 {
+            let refused = Archive::open(dir.path().join("archive.duckdb"), &Options::default());
+            let refused = refused.map(|_| ()).unwrap_err();
+            assert!(matches!(refused, StoreError::Layout { found, .. } if found == other), "{refused}");
+        }
+    }
 }

@@ -1,32 +1,27 @@
 //! Arrow columns back to batches.
 //!
-//! A query that is to be decoded selects, in this order: `seq`, `epoch`, `flags`, `ts_publish_us`,
-//! `digest`, then the value columns of the kind. Consecutive rows become one batch as long as nothing but
-//! the sequence changes and no row carries a digest, which marks the last row of a batch as published.
+//! A query that is to be decoded selects, in this order: `seq`, `epoch`, `flags`, then the value columns of the
+//! kind. Consecutive rows become one batch as long as nothing but the sequence changes.
 
 use crate::StoreError;
 use duckdb::arrow::array::{
-    Array, Float64Array, Int64Array, ListArray, StringArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, UInt32Array, UInt64Array,
+    Array, Float64Array, ListArray, StringArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    UInt32Array, UInt64Array,
 };
 use duckdb::arrow::datatypes::Int64Type;
 use duckdb::arrow::record_batch::RecordBatch;
 use gapless_model::{
-    Batch, Candle, Digest, Epoch, Flags, Kind, MetricRows, Rows, Seq, Severity, StreamKey, UnixMillis,
+    Batch, Candle, Epoch, Flags, Kind, MetricRows, Rows, Seq, Severity, StreamKey, UnixMillis,
     UnixNanos, Warning,
 };
 use std::sync::Arc;
 
 /// Number of the first value column.
-const FIRST_VALUE: usize = 5;
-
-/// Finds the set of column names with a number.
-pub(crate) type NamesOf<'a> = &'a dyn Fn(u32) -> Option<Arc<[String]>>;
+const FIRST_VALUE: usize = 3;
 
 /// Collects the batches of one stream from the chunks of a query's result.
 pub(crate) struct Decoder<'a> {
     key: &'a StreamKey,
-    names: NamesOf<'a>,
     done: Vec<Batch>,
     open: Option<Batch>,
 }
@@ -36,12 +31,11 @@ pub(crate) struct Decoder<'a> {
 struct Mark {
     epoch: u64,
     flags: u32,
-    ts_publish_us: i64,
 }
 
 impl<'a> Decoder<'a> {
-    pub(crate) fn new(key: &'a StreamKey, names: NamesOf<'a>) -> Decoder<'a> {
-        Decoder { key, names, done: Vec::new(), open: None }
+    pub(crate) fn new(key: &'a StreamKey) -> Decoder<'a> {
+        Decoder { key, done: Vec::new(), open: None }
     }
 
     /// Takes in the next chunk of the result.
@@ -49,28 +43,20 @@ impl<'a> Decoder<'a> {
         let seqs: &UInt64Array = column(chunk, 0)?;
         let epochs: &UInt64Array = column(chunk, 1)?;
         let flags: &UInt32Array = column(chunk, 2)?;
-        let publishes: &Int64Array = column(chunk, 3)?;
-        let digests: &UInt64Array = column(chunk, 4)?;
-        let values = Columns::new(self.key.kind(), chunk, self.names)?;
+        let values = Columns::new(self.key.kind(), chunk)?;
         let mut from = 0;
         while from < chunk.num_rows() {
-            let mark = |row: usize| Mark {
-                epoch: epochs.value(row),
-                flags: flags.value(row),
-                ts_publish_us: publishes.value(row),
-            };
+            let mark = |row: usize| Mark { epoch: epochs.value(row), flags: flags.value(row) };
             let first = mark(from);
             let mut to = from + 1;
             while to < chunk.num_rows()
-                && digests.is_null(to - 1)
                 && seqs.value(to) == seqs.value(to - 1).wrapping_add(1)
                 && mark(to) == first
                 && values.same_names(to - 1, to)
             {
                 to += 1;
             }
-            let digest = if digests.is_null(to - 1) { None } else { Some(Digest(digests.value(to - 1))) };
-            self.run(Seq(seqs.value(from)), first, values.rows(from, to)?, digest);
+            self.run(Seq(seqs.value(from)), first, values.rows(from, to)?);
             from = to;
         }
         Ok(())
@@ -82,7 +68,7 @@ impl<'a> Decoder<'a> {
         self.done
     }
 
-    fn run(&mut self, start: Seq, mark: Mark, rows: Rows, digest: Option<Digest>) {
+    fn run(&mut self, start: Seq, mark: Mark, rows: Rows) {
         match &mut self.open {
             Some(open) if continues(open, start, &mark, &rows) => extend(&mut open.rows, rows),
             open => {
@@ -90,26 +76,16 @@ impl<'a> Decoder<'a> {
                 *open = Some(Batch {
                     start,
                     epoch: Epoch(mark.epoch),
-                    ts_publish_us: mark.ts_publish_us,
                     ..Batch::unsequenced(self.key.clone(), Flags(mark.flags), rows)
                 });
             }
-        }
-        if let (Some(digest), Some(open)) = (digest, &mut self.open) {
-            open.digest = digest;
-            self.done.extend(self.open.take());
         }
     }
 }
 
 fn continues(open: &Batch, start: Seq, mark: &Mark, rows: &Rows) -> bool {
-    let own = Mark { epoch: open.epoch.0, flags: open.flags.0, ts_publish_us: open.ts_publish_us };
+    let own = Mark { epoch: open.epoch.0, flags: open.flags.0 };
     own == *mark && open.range().end() == start && open.rows.takes(rows)
-}
-
-/// Whether `next` looks like the rest of the batch that `last` is the beginning of.
-pub(crate) fn same_batch(last: &Batch, next: &Batch) -> bool {
-    last.ts_publish_us == next.ts_publish_us && last.goes_on_with(next)
 }
 
 /// Puts rows behind others that [take](Rows::takes) them.
@@ -126,7 +102,7 @@ enum Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn new(kind: Kind, chunk: &'a RecordBatch, names: NamesOf<'_>) -> Result<Columns<'a>, StoreError> {
+    fn new(kind: Kind, chunk: &'a RecordBatch) -> Result<Columns<'a>, StoreError> {
         let ts = times(chunk)?;
         let number = |at: usize| column::<Float64Array>(chunk, FIRST_VALUE + at);
         let text = |at: usize| column::<StringArray>(chunk, FIRST_VALUE + at);
@@ -136,7 +112,7 @@ impl<'a> Columns<'a> {
             }
             Kind::Metrics => {
                 let values = column::<ListArray>(chunk, FIRST_VALUE + 2)?;
-                Columns::Metrics { ts, names: name_sets(chunk, names)?, values }
+                Columns::Metrics { ts, names: name_sets(chunk)?, values }
             }
             Kind::Warnings => Columns::Warnings { ts, texts: [text(1)?, text(2)?, text(3)?, text(4)?] },
         })
@@ -221,12 +197,8 @@ fn times(chunk: &RecordBatch) -> Result<Vec<i64>, StoreError> {
     let column = chunk.columns().get(FIRST_VALUE).ok_or_else(|| damaged("ts"))?;
     let any = column.as_any();
     let whole = any
-        .downcast_ref::<Int64Array>()
-        .map(|array| array.values().to_vec())
-        .or_else(|| {
-            any.downcast_ref::<TimestampMillisecondArray>()
-                .map(|a| a.reinterpret_cast::<Int64Type>().values().to_vec())
-        })
+        .downcast_ref::<TimestampMillisecondArray>()
+        .map(|a| a.reinterpret_cast::<Int64Type>().values().to_vec())
         .or_else(|| {
             any.downcast_ref::<TimestampNanosecondArray>()
                 .map(|a| a.reinterpret_cast::<Int64Type>().values().to_vec())
@@ -235,21 +207,9 @@ fn times(chunk: &RecordBatch) -> Result<Vec<i64>, StoreError> {
 }
 
 /// The set of names of each row; equal neighbours share one.
-fn name_sets(chunk: &RecordBatch, names: NamesOf<'_>) -> Result<Vec<Arc<[String]>>, StoreError> {
+fn name_sets(chunk: &RecordBatch) -> Result<Vec<Arc<[String]>>, StoreError> {
     let column = chunk.columns().get(FIRST_VALUE + 1).ok_or_else(|| damaged("names"))?;
     let mut sets: Vec<Arc<[String]>> = Vec::with_capacity(chunk.num_rows());
-    if let Some(numbers) = column.as_any().downcast_ref::<UInt32Array>() {
-        let mut last: Option<u32> = None;
-        for number in numbers.values() {
-            let set = match sets.last() {
-                Some(set) if last == Some(*number) => set.clone(),
-                _ => names(*number).ok_or_else(|| damaged("names"))?,
-            };
-            sets.push(set);
-            last = Some(*number);
-        }
-        return Ok(sets);
-    }
     let lists = column.as_any().downcast_ref::<ListArray>().ok_or_else(|| damaged("names"))?;
     for row in 0..lists.len() {
         let list = lists.value(row);

@@ -3,7 +3,7 @@
 //! Row by row an appender takes 0.2 to 0.3 million rows a second, whole columns go in several times as
 //! fast. The columns here are those of the values; the tables put their own columns around them.
 
-use duckdb::arrow::array::{ArrayRef, Float64Array, Int64Array, ListArray, StringArray, UInt32Array};
+use duckdb::arrow::array::{ArrayRef, Float64Array, Int64Array, ListArray, StringArray};
 use duckdb::arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use duckdb::arrow::datatypes::{DataType, Field, TimestampMillisecondType, TimestampNanosecondType};
 use gapless_model::{Candle, Kind, MetricRows, Rows, Warning};
@@ -16,14 +16,6 @@ pub(crate) fn value_names(kind: Kind) -> &'static [&'static str] {
         Kind::Metrics => &["ts", "names", "vals"],
         Kind::Warnings => &["ts", "severity", "code", "subject", "message"],
     }
-}
-
-/// How a table wants times and column names.
-pub(crate) enum Style<'a> {
-    /// Timestamps and lists of names, as people query them.
-    Readable,
-    /// Whole numbers (any 64 bits survive) and the number of each set of names.
-    Compact(&'a dyn Fn(&Arc<[String]>) -> u32),
 }
 
 /// The values of rows of one kind, column by column.
@@ -65,11 +57,11 @@ impl Values {
     }
 
     /// The columns, named by [`value_names`].
-    pub(crate) fn finish(self, style: &Style<'_>) -> Vec<ArrayRef> {
+    pub(crate) fn finish(self) -> Vec<ArrayRef> {
         match self {
-            Values::Candles(rows) => candles(&rows, style),
-            Values::Metrics(rows) => rows.finish(style),
-            Values::Warnings(rows) => warnings(&rows, style),
+            Values::Candles(rows) => candles(&rows),
+            Values::Metrics(rows) => rows.finish(),
+            Values::Warnings(rows) => warnings(&rows),
         }
     }
 }
@@ -84,36 +76,25 @@ impl MetricValues {
         }
     }
 
-    fn finish(self, style: &Style<'_>) -> Vec<ArrayRef> {
+    fn finish(self) -> Vec<ArrayRef> {
         let widths: Vec<usize> =
             self.runs.iter().flat_map(|(names, count)| std::iter::repeat_n(names.len(), *count)).collect();
-        let names: ArrayRef = match style {
-            Style::Readable => {
-                let texts = self.runs.iter().flat_map(|(names, count)| {
-                    std::iter::repeat_n(names, *count).flat_map(|names| names.iter().map(String::as_str))
-                });
-                Arc::new(list(Arc::new(StringArray::from(texts.collect::<Vec<&str>>())), &widths))
-            }
-            Style::Compact(number) => Arc::new(UInt32Array::from_iter_values(
-                self.runs.iter().flat_map(|(names, count)| std::iter::repeat_n(number(names), *count)),
-            )),
-        };
+        let texts = self.runs.iter().flat_map(|(names, count)| {
+            std::iter::repeat_n(names, *count).flat_map(|names| names.iter().map(String::as_str))
+        });
+        let names = list(Arc::new(StringArray::from(texts.collect::<Vec<&str>>())), &widths);
         let values = list(Arc::new(Float64Array::from(self.values)), &widths);
-        vec![nanos(self.ts, style), names, Arc::new(values)]
+        vec![nanos(self.ts), Arc::new(names), Arc::new(values)]
     }
 }
 
-fn candles(rows: &[Candle], style: &Style<'_>) -> Vec<ArrayRef> {
+fn candles(rows: &[Candle]) -> Vec<ArrayRef> {
     let number = |value: fn(&Candle) -> f64| -> ArrayRef {
         Arc::new(Float64Array::from_iter_values(rows.iter().map(value)))
     };
     let ts = Int64Array::from_iter_values(rows.iter().map(|row| row.ts.0));
-    let ts: ArrayRef = match style {
-        Style::Readable => Arc::new(ts.reinterpret_cast::<TimestampMillisecondType>()),
-        Style::Compact(_) => Arc::new(ts),
-    };
     vec![
-        ts,
+        Arc::new(ts.reinterpret_cast::<TimestampMillisecondType>()),
         number(|row| row.open),
         number(|row| row.high),
         number(|row| row.low),
@@ -122,12 +103,12 @@ fn candles(rows: &[Candle], style: &Style<'_>) -> Vec<ArrayRef> {
     ]
 }
 
-fn warnings(rows: &[Warning], style: &Style<'_>) -> Vec<ArrayRef> {
+fn warnings(rows: &[Warning]) -> Vec<ArrayRef> {
     fn text<'a>(rows: &'a [Warning], value: fn(&'a Warning) -> &'a str) -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().map(value)))
     }
     vec![
-        nanos(rows.iter().map(|row| row.ts.0).collect(), style),
+        nanos(rows.iter().map(|row| row.ts.0).collect()),
         text(rows, |row| row.severity.name()),
         text(rows, |row| &row.code),
         text(rows, |row| &row.subject),
@@ -135,12 +116,8 @@ fn warnings(rows: &[Warning], style: &Style<'_>) -> Vec<ArrayRef> {
     ]
 }
 
-fn nanos(ts: Vec<i64>, style: &Style<'_>) -> ArrayRef {
-    let ts = Int64Array::from(ts);
-    match style {
-        Style::Readable => Arc::new(ts.reinterpret_cast::<TimestampNanosecondType>()),
-        Style::Compact(_) => Arc::new(ts),
-    }
+fn nanos(ts: Vec<i64>) -> ArrayRef {
+    Arc::new(Int64Array::from(ts).reinterpret_cast::<TimestampNanosecondType>())
 }
 
 fn list(items: ArrayRef, widths: &[usize]) -> ListArray {
