@@ -69,7 +69,7 @@ pub struct HotConfig {
 pub struct DuckDbConfig {
     /// Memory.
     pub memory: ByteSize,
-    /// Threads of one query.
+    /// Threads of one query. A page is a handful of values: to share that with another thread costs more than it saves.
     pub threads: u32,
 }
 

@@ -6,7 +6,9 @@
 //! in the archive yet is never let go, since nothing else here could serve it; the writer bounds that part
 //! by committing. An eviction by last use was rejected: replay reads forward, so old rows are used last.
 
-use gapless_model::{Batch, Digest, Epoch, EpochStart, Position, SMALL_ROWS, Seq, SeqRange, StreamKey, UnixNanos};
+use gapless_model::{
+    Batch, Digest, Epoch, EpochStart, Position, SMALL_ROWS, Seq, SeqRange, StreamKey, UnixNanos,
+};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 

@@ -9,14 +9,14 @@
 //! together they differ from their digest. Then a beginning that ends inside of the batch can be read too,
 //! but its rows of that batch are not to be trusted: the whole batch counts as damaged.
 //!
-//! Trying every row was rejected: a block of DuckDB holds a hundred thousand.
+//! Trying every row was rejected: a block of the archive holds thousands, a block of DuckDB several of those.
 
 use gapless_model::{Batch, Digest, Seq, SeqRange};
 
 /// The longest step between two tries around a damaged row. Two damaged places that have fewer
 /// readable rows than this between them may be found as one; damage comes in blocks of many more rows.
 const MAX_STEP: u64 = 512;
-/// Tries in one direction, some tenths of a second: as many as a row group of DuckDB, 122,880 rows, takes. The rest
+/// Tries in one direction, some tenths of a second: they go 120,000 rows far, thirty blocks of the archive. The rest
 /// is found when it is asked for.
 const MAX_TRIES: u32 = 256;
 

@@ -11,7 +11,9 @@ mod stream;
 use crate::generated::fb;
 use crate::generated::header::EnvelopeHeader;
 use crate::peek::read_header;
-use crate::{BatchHeader, DecodeError, Envelope, Limits, MAX_CORRELATION_ID_BYTES, MAX_VERSION, MIN_VERSION, Message};
+use crate::{
+    BatchHeader, DecodeError, Envelope, Limits, MAX_CORRELATION_ID_BYTES, MAX_VERSION, MIN_VERSION, Message,
+};
 use gapless_model::Batch;
 
 /// The tag of a batch of candles.

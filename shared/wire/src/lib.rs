@@ -8,7 +8,8 @@
 //! crate that knows FlatBuffers: the generated code stays private.
 //!
 //! # Invariants
-//! - Nothing is read that did not pass the FlatBuffers verifier under explicit [`Limits`].
+//! - Nothing is read that did not pass the FlatBuffers verifier under explicit [`Limits`]; rows of candles are held to
+//!   the same rules by a reader of their own (`decode/candle_rows.rs`).
 //! - Decoding any bytes never panics, and takes memory in proportion to the bytes, not to what they claim.
 //! - A decoded value is whole and valid, or there is none: nothing is half applied.
 //! - A message that existed in version 1 says `schema_version` 1 for ever.

@@ -4,8 +4,8 @@
 //! writes what was collected before it, so the order of the changes is kept.
 
 use super::change::{Change, Committed, GapLine, GapState, Place};
-use super::reader::AppReader;
 use super::encode::{Values, value_names};
+use super::reader::AppReader;
 use crate::error::Doing;
 use crate::{StoreError, sql};
 use duckdb::Connection;

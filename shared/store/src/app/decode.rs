@@ -11,8 +11,8 @@ use duckdb::arrow::array::{
 use duckdb::arrow::datatypes::Int64Type;
 use duckdb::arrow::record_batch::RecordBatch;
 use gapless_model::{
-    Batch, Candle, Epoch, Flags, Kind, MetricRows, Rows, Seq, Severity, StreamKey, UnixMillis,
-    UnixNanos, Warning,
+    Batch, Candle, Epoch, Flags, Kind, MetricRows, Rows, Seq, Severity, StreamKey, UnixMillis, UnixNanos,
+    Warning,
 };
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Reading an application's file: rows, digests, ledger.
 
 use super::change::{GapLine, GapState, Place};
-use crate::database::Database;
 use super::decode::Decoder;
 use super::encode::value_names;
+use crate::database::Database;
 use crate::error::Doing;
 use crate::export::{self, ExportFormat};
 use crate::{StoreError, sql};

@@ -78,7 +78,9 @@ impl Block {
     /// The first row in `range` that is not older than `ts`, which is in the unit of the kind.
     pub(super) fn first_since(&self, range: SeqRange, ts: i64) -> Option<Seq> {
         let seqs = (self.start.0..).map(Seq);
-        seqs.zip(native_times(&self.rows)).find(|(seq, at)| range.contains(*seq) && *at >= ts).map(|(seq, _)| seq)
+        seqs.zip(native_times(&self.rows))
+            .find(|(seq, at)| range.contains(*seq) && *at >= ts)
+            .map(|(seq, _)| seq)
     }
 
     /// Names of its columns, if its kind has any.
@@ -94,7 +96,8 @@ impl Block {
         if self.range().end() != next.start || !self.rows.is_like(&next.rows) {
             return 0;
         }
-        let (rows, bytes) = (self.rows.len() + next.rows.len(), self.rows.approx_bytes() + next.rows.approx_bytes());
+        let (rows, bytes) =
+            (self.rows.len() + next.rows.len(), self.rows.approx_bytes() + next.rows.approx_bytes());
         let most = MAX_ROWS.min(MAX_BYTES / (bytes / rows.max(1)).max(1));
         most.saturating_sub(self.rows.len())
     }
@@ -103,7 +106,9 @@ impl Block {
     fn append(&mut self, next: Block) {
         match (self.heads.last_mut(), next.heads.split_first()) {
             // Two parts of one published batch.
-            (Some(last), Some((first, rest))) if last.digest == Digest::default() && last.is_of_batch(first) => {
+            (Some(last), Some((first, rest)))
+                if last.digest == Digest::default() && last.is_of_batch(first) =>
+            {
                 last.rows += first.rows;
                 last.digest = first.digest;
                 self.heads.extend_from_slice(rest);
@@ -224,7 +229,12 @@ impl Block {
     ///
     /// # Errors
     /// [`StoreError::Damaged`].
-    pub(super) fn decode(kind: Kind, start: Seq, bytes: &[u8], names: NamesOf<'_>) -> Result<Block, StoreError> {
+    pub(super) fn decode(
+        kind: Kind,
+        start: Seq,
+        bytes: &[u8],
+        names: NamesOf<'_>,
+    ) -> Result<Block, StoreError> {
         let damaged = |reason: &str| StoreError::Damaged(format!("the block of rows from {start} {reason}"));
         let sound = bytes.split_last_chunk::<CHECKSUM_BYTES>().filter(|(content, checksum)| {
             xxh3_64_with_seed(content, start.0) == u64::from_le_bytes(**checksum)

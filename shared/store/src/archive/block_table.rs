@@ -108,7 +108,11 @@ pub(super) fn select(
 }
 
 /// What a table holds, block by block, with the numbers of their streams, in the order of streams and sequences.
-pub(super) fn spans(connection: &Connection, kind: Kind, place: Place) -> Result<Vec<(u32, Span)>, StoreError> {
+pub(super) fn spans(
+    connection: &Connection,
+    kind: Kind,
+    place: Place,
+) -> Result<Vec<(u32, Span)>, StoreError> {
     let doing = "read the archive's directory";
     let query = format!(
         "SELECT stream, first_seq, last_seq, min_ts, max_ts, last_ts, min_publish_us, max_publish_us, digest FROM {} \

@@ -5,8 +5,8 @@
 
 use super::tables::Place;
 use gapless_model::{
-    Batch, Digest, Epoch, EpochStart, Kind, Position, Rows, Seq, SeqRange, StreamKey, StreamStatus, UnixMillis,
-    UnixNanos, Watermark,
+    Batch, Digest, Epoch, EpochStart, Kind, Position, Rows, Seq, SeqRange, StreamKey, StreamStatus,
+    UnixMillis, UnixNanos, Watermark,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

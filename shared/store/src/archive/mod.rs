@@ -3,29 +3,29 @@
 //! The intuition: rows arrive interleaved, a few of each of many streams, and are asked for by stream. A
 //! table in order of arrival would have to be searched whole for one page. So rows are collected in a *hot*
 //! table only until there are [`SEAL_ROWS`] of them, then sorted by stream and sequence into a *partition*
-//! that never changes, and a small directory knows which range of which stream lies where. A page then
-//! touches the row groups of one partition, however many partitions there are.
+//! that only a rewind changes, and a small directory knows which range of which stream lies where. A page then
+//! touches one partition or a few, however many there are.
 //!
 //! The complication is that appending must not wait for sorting. A hot table therefore is one
 //! *generation*: while generation 7 is sorted on another connection, rows go to generation 8. Partition 7
-//! and its directory lines are committed together; hot table 7 is dropped after that. A crash in between
+//! is committed as a whole; hot table 7 is dropped after that. A crash in between
 //! leaves both, which opening the archive sees by their common number.
 //!
-//! Measured with 100 interleaved streams of candles, 2 cores, medians. The layouts, bare pages of 10,000
-//! rows (1,000 at 10^5): one flat table took 2.3 ms at 10^5, 8.7 ms at 10^6 and 18 ms at 10^7; Parquet
-//! partitions took 6 to 9 ms; partitions as DuckDB tables 2 to 3 ms at 10^6 and at 10^7 rows, and they need
-//! no protocol of their own for files that appear and vanish, so they were chosen. The whole of
-//! [`ArchiveReader::page`]: 1,000 rows take 1.2 ms at 10^6 rows and 1.1 ms at 10^7, 10,000 rows 4.0 ms and
-//! 4.4 ms (`tests/cost.rs` repeats it). Appending and sorting together move 0.5 million rows a second.
+//! Rows lie in *blocks*, up to 4,096 of one stream as one value, and not as rows of a table: to find ten thousand
+//! rows, DuckDB looked through ten times as many in a dozen columns. Measured with 100 interleaved streams of candles, 2
+//! cores, medians of [`ArchiveReader::page`] at 10^7 rows: a page of 1,000 rows takes 1.6 ms and one of 10,000, out of three
+//! partitions, 4.9 ms, most of it DuckDB's plan and scan for each partition (`tests/cost.rs` repeats it).
+//! Appending and sorting together move 0.8 million rows a second. One flat table was tried (it grows slower with its size), and
+//! Parquet partitions (6 to 9 ms a page, and a protocol of their own for files that appear and vanish).
 //!
 //! A damaged file is found, not served. DuckDB has a checksum for each block of 256 KiB, for its headers and for each
-//! entry of its log, and compares it when the block comes from the disk. Above that, a page compares the running
-//! digest of every published batch in it, but the first, with the rows: what got past DuckDB, or was changed by
-//! hand, is an error too. The first batch of a page and rows of the same batch cut off by it are covered by the
-//! block's checksum alone; [`ArchiveReader::check`] compares every row of a stream.
+//! entry of its log, and compares it when the block comes from the disk. A block of rows ends with a checksum of its own.
+//! Above that, a page compares the running digest of every batch in it, but of one that it begins within or with,
+//! with the rows; [`ArchiveReader::check`] compares every row of a stream.
 //!
 //! Rows keep epoch, flags, publication time and, on the last row of each published batch, the running
-//! digest: a replayed batch is the published one, and every range can be checked against the sequencer.
+//! digest: a replayed batch is the published one (batches of few rows come put together), and every range can be
+//! checked against the sequencer.
 
 mod append;
 mod aside;

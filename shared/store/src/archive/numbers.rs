@@ -128,7 +128,8 @@ impl Writer {
 
     /// Texts one behind the other; where each ends is for another column to tell.
     pub(super) fn text<'a>(&mut self, texts: impl Iterator<Item = &'a str> + Clone) {
-        let plain = |bytes: &mut Vec<u8>| texts.clone().for_each(|text| bytes.extend_from_slice(text.as_bytes()));
+        let plain =
+            |bytes: &mut Vec<u8>| texts.clone().for_each(|text| bytes.extend_from_slice(text.as_bytes()));
         if self.packing == Packing::Thorough {
             let mut all = Vec::new();
             plain(&mut all);

@@ -30,8 +30,7 @@ const DIFFERENCES: u8 = 1;
 
 /// Whole numbers, small; `None` when their range takes more than 32 bits.
 pub(super) fn integers(numbers: &[i64]) -> Option<Vec<u8>> {
-    let differences: Vec<i64> =
-        numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    let differences: Vec<i64> = numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
     let (own, between) = (range(numbers), range(&differences));
     let mut bytes = Vec::with_capacity(24 + numbers.len() * 4);
     match (own, between) {

@@ -1,8 +1,8 @@
 //! Removing old rows, and saying so: `earliest` moves before anything goes.
 
-use super::{Archive, Shared};
 use super::directory::{Directory, Entry, Span};
 use super::tables::{self, Place};
+use super::{Archive, Shared};
 use crate::StoreError;
 use crate::error::Doing;
 use duckdb::Connection;

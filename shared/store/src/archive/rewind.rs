@@ -137,7 +137,8 @@ fn take_back(connection: &Connection, shared: &Shared, cuts: &[Cut]) -> Result<(
     for (kind, place) in tables::places(connection)? {
         let table = place.table(kind);
         let kept = split_blocks(connection, shared, kind, place)?;
-        let statement = format!("DELETE FROM {table} USING cuts WHERE {table}.stream = cuts.stream AND last_seq > keep");
+        let statement =
+            format!("DELETE FROM {table} USING cuts WHERE {table}.stream = cuts.stream AND last_seq > keep");
         connection.execute_batch(&statement).doing(doing)?;
         let lines: Vec<Line> = kept
             .iter()

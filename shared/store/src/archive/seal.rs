@@ -1,6 +1,6 @@
 //! Sorting a full hot table into a partition, beside the writer.
 //!
-//! Two commits: the first makes the partition with its directory lines, the second drops the hot table.
+//! Two commits: the first makes the partition, the second drops the hot table.
 //! Readers that looked before the first still find the hot table; those that come too late for it see from
 //! the directory's version that looking again helps. After a crash between the two, both tables are there
 //! under the same number, and opening the archive drops the hot one.

@@ -48,9 +48,14 @@ fn generating_again_changes_nothing() {
         command.current_dir(root()).args(["--rust", "--filename-suffix", suffix, "-o"]).arg(out.path());
         assert!(command.args(schemas).status().unwrap().success());
     };
-    generate("_generated", &["schemas/gapless.fbs", "schemas/envelope_header.fbs", "schemas/candle_rows.fbs"]);
+    generate(
+        "_generated",
+        &["schemas/gapless.fbs", "schemas/envelope_header.fbs", "schemas/candle_rows.fbs"],
+    );
     generate("_v1", &["schemas/v1/gapless.fbs"]);
-    for file in ["gapless_generated.rs", "envelope_header_generated.rs", "candle_rows_generated.rs", "gapless_v1.rs"] {
+    for file in
+        ["gapless_generated.rs", "envelope_header_generated.rs", "candle_rows_generated.rs", "gapless_v1.rs"]
+    {
         let checked_in = fs::read(root().join("shared/wire/src/generated").join(file)).unwrap();
         let fresh = fs::read(out.path().join(file)).unwrap();
         assert!(fresh == checked_in, "{file} is not what flatc generates: run .ci/gen");

@@ -12,7 +12,8 @@ fn range(from: u64, to: u64) -> SeqRange {
 fn stored(block: &Block, packing: Packing) -> Block {
     let names = block.columns().cloned();
     let bytes = block.encode(packing, 3);
-    Block::decode(block.rows.kind(), block.start, &bytes, &|number| names.clone().filter(|_| number == 3)).unwrap()
+    Block::decode(block.rows.kind(), block.start, &bytes, &|number| names.clone().filter(|_| number == 3))
+        .unwrap()
 }
 
 fn filled(batches: impl IntoIterator<Item = Batch>) -> Vec<Block> {
@@ -36,7 +37,15 @@ fn what_is_stored_is_read_back() {
 #[test]
 fn every_bit_of_a_number_is_kept() {
     let key = key(TOPICS[1]);
-    let odd = [f64::NAN, f64::from_bits(0x7ff8_0000_dead_beef), -0.0, f64::MIN_POSITIVE / 3.0, f64::MAX, 0.1, -1e300];
+    let odd = [
+        f64::NAN,
+        f64::from_bits(0x7ff8_0000_dead_beef),
+        -0.0,
+        f64::MIN_POSITIVE / 3.0,
+        f64::MAX,
+        0.1,
+        -1e300,
+    ];
     let bits = |block: &Block| match &block.rows {
         Rows::Metrics(rows) => rows.values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>(),
         _ => Vec::new(),
@@ -68,7 +77,8 @@ fn small_batches_are_put_together_and_others_come_as_they_were_published() {
     let key = key(TOPICS[0]);
     let sizes = [1, 1, 70, 63, 64, 5, 5];
     let starts = sizes.iter().scan(1, |next, rows| Some(std::mem::replace(next, *next + rows)));
-    let batches: Vec<Batch> = starts.zip(sizes).map(|(start, rows)| published(&key, 7, start, rows)).collect();
+    let batches: Vec<Batch> =
+        starts.zip(sizes).map(|(start, rows)| published(&key, 7, start, rows)).collect();
     let blocks = filled(batches.clone());
     let [block] = blocks.as_slice() else { panic!("{} blocks", blocks.len()) };
     let read = block.clone().into_batches(&key);
@@ -87,9 +97,15 @@ fn blocks_are_full_and_end_where_rows_are_missing_or_columns_change() {
     let all = (0..10).map(|n| published(&candles, 7, 1 + n * 1000, 1000));
     assert_eq!(ranges(&filled(all)), [range(1, 4096), range(4097, 8192), range(8193, 10_000)]);
     assert_eq!(ranges(&filled([batch(&candles, 7, 1, 5000)])), [range(1, 4096), range(4097, 5000)]);
-    assert_eq!(ranges(&filled([batch(&candles, 7, 1, 5), batch(&candles, 7, 7, 5)])), [range(1, 5), range(7, 11)]);
+    assert_eq!(
+        ranges(&filled([batch(&candles, 7, 1, 5), batch(&candles, 7, 7, 5)])),
+        [range(1, 5), range(7, 11)]
+    );
     let metrics = key(TOPICS[1]);
-    assert_eq!(ranges(&filled([batch(&metrics, 7, 2, 5), batch(&metrics, 7, 7, 5)])), [range(2, 6), range(7, 11)]);
+    assert_eq!(
+        ranges(&filled([batch(&metrics, 7, 2, 5), batch(&metrics, 7, 7, 5)])),
+        [range(2, 6), range(7, 11)]
+    );
     assert_eq!(ranges(&filled([batch(&metrics, 7, 2, 6), batch(&metrics, 7, 8, 6)])), [range(2, 13)]);
     let wide = Rows::Warnings(vec![
         Warning {
@@ -117,7 +133,9 @@ fn damaged_bytes_and_names_that_are_not_known_are_refused() {
         let block = Block::of(&batch(&key(topic), 7, 1, 40));
         let bytes = block.encode(Packing::Thorough, 0);
         let names = block.columns().cloned();
-        let read = |start: u64, bytes: &[u8]| Block::decode(block.rows.kind(), Seq(start), bytes, &|_| names.clone());
+        let read = |start: u64, bytes: &[u8]| {
+            Block::decode(block.rows.kind(), Seq(start), bytes, &|_| names.clone())
+        };
         assert_eq!(read(1, &bytes).unwrap(), block);
         assert!(matches!(read(2, &bytes), Err(StoreError::Damaged(reason)) if reason.contains("checksum")));
         for at in 0..bytes.len() {

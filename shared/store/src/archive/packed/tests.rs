@@ -33,7 +33,9 @@ fn what_lies_close_together_takes_few_bits() {
 fn decimals_take_the_bits_of_their_digits_and_others_are_kept_beside_them() {
     let mut prices: Vec<f64> = (0..4096).map(|at| f64::from(6_425_025 + at * 7919 % 4001) / 100.0).collect();
     assert!(decimal(&prices).unwrap() < 4096 * 13 / 8 + 100);
-    for (at, odd) in [(0, f64::NAN), (100, 1.0 / 3.0), (4095, -0.0), (77, f64::INFINITY), (78, 1e300), (79, 5e-324)] {
+    for (at, odd) in
+        [(0, f64::NAN), (100, 1.0 / 3.0), (4095, -0.0), (77, f64::INFINITY), (78, 1e300), (79, 5e-324)]
+    {
         prices[at] = odd;
     }
     assert!(decimal(&prices).unwrap() < 4096 * 14 / 8 + 200);
