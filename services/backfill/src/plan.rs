@@ -10,8 +10,8 @@ pub(crate) const DEFAULT_BYTES: usize = 4 << 20;
 /// largest message, and a peer that does not read holds little memory.
 pub(crate) const MAX_BYTES: usize = 8 << 20;
 
-/// The most rows in one answer of version 2. To find a row the archive reads columns of many, so that a row costs less
-/// the more of them are in an answer.
+/// The most rows in one answer of version 2. A look into the archive costs as much as thousands of rows, so that a row costs
+/// less the more of them are in an answer.
 const MAX_ROWS: u64 = 40_000;
 
 /// What a client wants to know of a stream's rows. Equal questions have equal answers.

@@ -25,6 +25,9 @@ const ANSWERS_PER_CLIENT: u32 = 16;
 const ANSWERS: usize = 16;
 /// Requests between the socket's thread and the desk's, which takes them at once.
 const REQUESTS: usize = 1024;
+/// How large the archive's log may become: most hot tables are sorted away and dropped before they would be written into the
+/// file, and reading so much again after a kill takes tenths of a second.
+const LOG_LIMIT_MIB: u32 = 64;
 
 /// The addresses that are really bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +127,7 @@ fn bind(config: &Config, context: &Context) -> Result<RouterServer, Error> {
 
 fn options(config: &Config) -> Options {
     let mib = u32::try_from(config.duckdb.memory.0 >> 20).unwrap_or(u32::MAX);
-    Options { memory_limit_mib: mib, threads: config.duckdb.threads }
+    Options { memory_limit_mib: mib, threads: config.duckdb.threads, log_limit_mib: LOG_LIMIT_MIB }
 }
 
 fn hot_limits(config: &Config) -> HotLimits {

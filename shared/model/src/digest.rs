@@ -75,15 +75,14 @@ fn metrics(start: Seq, rows: &MetricRows) -> Digest {
         bytes.extend_from_slice(name.as_bytes());
     }
     let names = xxh3_64(&bytes);
+    // Sequence, time and names, then the values.
+    let mut bytes = vec![0; (3 + rows.columns.len()) * 8];
     let mut total = 0u64;
     for ((index, ts), seq) in rows.ts.iter().enumerate().zip(start.0..) {
-        bytes.clear();
-        for word in [seq, ts.0 as u64, names] {
-            bytes.extend_from_slice(&word.to_le_bytes());
-        }
-        for value in rows.row(index) {
-            bytes.extend_from_slice(&bits(*value).to_le_bytes());
-        }
+        let (head, values) = bytes.as_chunks_mut::<8>().0.split_at_mut(3);
+        head.iter_mut().zip([seq, ts.0 as u64, names]).for_each(|(slot, word)| *slot = word.to_le_bytes());
+        let row = rows.row(index).iter();
+        values.iter_mut().zip(row).for_each(|(slot, value)| *slot = bits(*value).to_le_bytes());
         total = total.wrapping_add(xxh3_64(&bytes));
     }
     Digest(total)

@@ -15,10 +15,6 @@ const SETTINGS: &str = "SET preserve_insertion_order = true; \
                         SET disabled_optimizers = 'statistics_propagation,compressed_materialization'; \
                         SET lock_configuration = true";
 
-/// How large the log may become before it goes into the file. What it holds of a table that is dropped by then is never
-/// written there, which is most of an archive's hot tables; a killed process reads it again within tenths of a second.
-const LOG_BYTES: &str = "64MiB";
-
 /// Limits of one open file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -26,12 +22,16 @@ pub struct Options {
     pub memory_limit_mib: u32,
     /// Threads that one query may use.
     pub threads: u32,
+    /// How large the log may become before it goes into the file, in MiB. What it holds of a table that is dropped by then
+    /// is never written there; a killed process leaves it to be read again.
+    pub log_limit_mib: u32,
 }
 
 impl Default for Options {
-    /// 512 MiB and 2 threads: enough for a query over a million rows, and small beside any application.
+    /// 512 MiB and 2 threads, enough for a query over a million rows and small beside any application, and DuckDB's own
+    /// limit on its log.
     fn default() -> Options {
-        Options { memory_limit_mib: 512, threads: 2 }
+        Options { memory_limit_mib: 512, threads: 2, log_limit_mib: 16 }
     }
 }
 
@@ -104,7 +104,7 @@ fn config(options: &Options) -> Result<Config, duckdb::Error> {
     Config::default()
         .with("memory_limit", format!("{}MiB", options.memory_limit_mib))?
         .with("threads", options.threads.max(1).to_string())?
-        .with("wal_autocheckpoint", LOG_BYTES)?
+        .with("wal_autocheckpoint", format!("{}MiB", options.log_limit_mib))?
         .with("autoinstall_known_extensions", "false")?
         .with("autoload_known_extensions", "false")
 }

@@ -28,7 +28,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Envelope, DecodeError> {
     let header = opened(bytes, limits)?;
     let message = match header.message_type() {
         CANDLE_BATCH => Message::Batch(candle_rows::read(bytes, limits)?),
-        _ => message(&verified(bytes, limits)?)?,
+        _ => message(&whole(bytes, limits)?)?,
     };
     let correlation_id = header.correlation_id().unwrap_or_default();
     if correlation_id.len() > MAX_CORRELATION_ID_BYTES {
@@ -51,7 +51,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Envelope, DecodeError> {
 pub fn decode_batch(bytes: &[u8], limits: &Limits) -> Result<Batch, DecodeError> {
     match opened(bytes, limits)?.message_type() {
         CANDLE_BATCH => candle_rows::read(bytes, limits),
-        _ => batch::read(&verified(bytes, limits)?),
+        _ => batch::read(&whole(bytes, limits)?),
     }
 }
 
@@ -62,7 +62,7 @@ pub fn decode_batch(bytes: &[u8], limits: &Limits) -> Result<Batch, DecodeError>
 pub(crate) fn batch_header(bytes: &[u8], limits: &Limits) -> Result<BatchHeader, DecodeError> {
     match opened(bytes, limits)?.message_type() {
         CANDLE_BATCH => candle_rows::header(bytes, limits),
-        _ => batch::header(&verified(bytes, limits)?),
+        _ => batch::header(&whole(bytes, limits)?),
     }
 }
 
@@ -86,6 +86,11 @@ fn opened<'a>(bytes: &'a [u8], limits: &Limits) -> Result<EnvelopeHeader<'a>, De
 /// The same, verified as a whole within `limits`.
 pub(crate) fn verified<'a>(bytes: &'a [u8], limits: &Limits) -> Result<fb::Envelope<'a>, DecodeError> {
     opened(bytes, limits)?;
+    whole(bytes, limits)
+}
+
+/// The same, of one that was [`opened`] before.
+fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<fb::Envelope<'a>, DecodeError> {
     Ok(fb::root_as_envelope_with_opts(&limits.verifier(bytes.len()), bytes)?)
 }
 

@@ -2,9 +2,9 @@
 
 use super::holes::{Told, after, follow};
 use super::*;
-use crate::samples::{at, range};
+use crate::samples::{at, range, rows};
 use crate::{Config, Error, run};
-use gapless_model::{Position, Seq, StreamKey};
+use gapless_model::{Digest, Position, Rows, Seq, StreamKey};
 use gapless_protocol::Begin;
 use gapless_service_kit::Shutdown;
 use gapless_service_kit::health::{State, snapshot};
@@ -78,8 +78,20 @@ fn partly_damaged(folder: &Path, damaged: &StreamKey, whole: &StreamKey) {
 }
 
 fn records(damaged: &StreamKey, whole: &StreamKey) -> [Batch; 4] {
-    let rows = |from, to| batch(damaged, 7, from, to);
+    let rows = |from, to| noisy(damaged, from, to);
     [rows(1, 2000), rows(2001, 4000), rows(4001, 4010), batch(whole, 7, 1, 2000)]
+}
+
+/// Candles with numbers that do not pack: their rows are too large to share a block of the file with others.
+fn noisy(key: &StreamKey, from: u64, to: u64) -> Batch {
+    let rows = |from: u64| {
+        let mut rows = rows(key.kind(), range(from, to));
+        if let Rows::Candles(rows) = &mut rows {
+            rows.iter_mut().zip(from..).for_each(|(row, seq)| row.volume = (seq as f64).sqrt());
+        }
+        rows
+    };
+    Batch { digest: Digest::of(Seq(1), &rows(1)), rows: rows(from), ..batch(key, 7, from, to) }
 }
 
 /// A service with such an archive, after the journal retired its records and took one more.
@@ -88,7 +100,7 @@ fn serving(folder: &Path, damaged: &StreamKey, whole: &StreamKey) -> (FakeJourna
     let mut journal = FakeJournal::start(7);
     journal.write(records(damaged, whole));
     journal.retire(4);
-    journal.write([batch(damaged, 7, 4011, 4020)]);
+    journal.write([noisy(damaged, 4011, 4020)]);
     let mut bench = Bench::start(&journal, folder);
     bench.reaches(damaged, 7, 4020);
     eventually("the acknowledgement", || journal.acknowledged() == 5);

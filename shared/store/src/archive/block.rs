@@ -77,10 +77,8 @@ impl Block {
 
     /// The first row in `range` that is not older than `ts`, which is in the unit of the kind.
     pub(super) fn first_since(&self, range: SeqRange, ts: i64) -> Option<Seq> {
-        let seqs = (self.start.0..).map(Seq);
-        seqs.zip(native_times(&self.rows))
-            .find(|(seq, at)| range.contains(*seq) && *at >= ts)
-            .map(|(seq, _)| seq)
+        let rows = native_times(&self.rows).zip(self.start.0..).map(|(at, seq)| (at, Seq(seq)));
+        rows.filter(|(at, seq)| range.contains(*seq) && *at >= ts).map(|(_, seq)| seq).next()
     }
 
     /// Names of its columns, if its kind has any.
@@ -91,18 +89,12 @@ impl Block {
         }
     }
 
-    /// How many rows of `next` may follow in this block.
-    fn room_for(&self, next: &Block) -> usize {
-        if self.range().end() != next.start || !self.rows.is_like(&next.rows) {
-            return 0;
-        }
-        let (rows, bytes) =
-            (self.rows.len() + next.rows.len(), self.rows.approx_bytes() + next.rows.approx_bytes());
-        let most = MAX_ROWS.min(MAX_BYTES / (bytes / rows.max(1)).max(1));
-        most.saturating_sub(self.rows.len())
+    /// Whether `next` may follow in this block as far as there is room.
+    fn goes_on_with(&self, next: &Block) -> bool {
+        self.range().end() == next.start && self.rows.is_like(&next.rows)
     }
 
-    /// Puts `next` behind these rows, which it [continues](Block::room_for).
+    /// Puts `next` behind these rows, which [go on with](Block::goes_on_with) it.
     fn append(&mut self, next: Block) {
         match (self.heads.last_mut(), next.heads.split_first()) {
             // Two parts of one published batch.
@@ -145,10 +137,10 @@ impl Block {
     pub(super) fn into_batches(self, key: &StreamKey) -> Vec<Batch> {
         let row_bytes = self.rows.approx_bytes() / self.rows.len().max(1);
         let mut runs: Vec<Head> = Vec::new();
-        // Whether the last run may grow.
+        // Whether the last run may grow. What states no digest is part of a larger batch.
         let mut is_small = false;
         for head in self.heads {
-            let next_is_small = head.rows < SMALL_ROWS;
+            let next_is_small = head.rows < SMALL_ROWS && head.digest != Digest::default();
             match runs.last_mut() {
                 Some(run)
                     if is_small
@@ -330,31 +322,42 @@ fn warnings(reader: &mut Reader<'_>, ts: &[i64]) -> Option<Rows> {
     Some(Rows::Warnings(rows.collect::<Option<_>>()?))
 }
 
-/// Puts blocks of one stream together as far as they go.
+/// Puts blocks of one stream together as far as they go. A published batch is cut only where it is larger than a block.
 #[derive(Debug, Default)]
 pub(super) struct Filling {
     full: Vec<Block>,
     open: Option<Block>,
+    /// Of the rows of `open`.
+    bytes: usize,
 }
 
 impl Filling {
     /// Takes the next rows.
-    pub(super) fn push(&mut self, mut block: Block) {
-        loop {
-            let most = block.room_alone();
-            let room = self.open.as_ref().map_or(most, |open| open.room_for(&block));
-            let (now, later) = block.split(room);
+    pub(super) fn push(&mut self, block: Block) {
+        let row_bytes = (block.rows.approx_bytes() / block.rows.len().max(1)).max(1);
+        let mut rest = Some(block);
+        while let Some(block) = rest {
+            let used = self.open.as_ref().filter(|open| open.goes_on_with(&block));
+            let used = used.map(|open| (open.rows.len(), self.bytes));
+            let (rows, bytes) = used.unwrap_or_default();
+            let room = MAX_ROWS.saturating_sub(rows).min(MAX_BYTES.saturating_sub(bytes) / row_bytes);
+            let (now, later) = match (block.whole_batches(room), used) {
+                (0, Some(_)) => (None, Some(block)),
+                // Not one batch fits into an empty block: it is cut, of however large rows.
+                (0, None) => block.split(room.max(1)),
+                (whole, _) => block.split(whole),
+            };
             match (&mut self.open, now) {
-                (Some(open), Some(now)) => open.append(now),
+                (Some(open), Some(now)) if used.is_some() => {
+                    self.bytes += now.rows.approx_bytes();
+                    open.append(now);
+                }
                 (open, now) => {
-                    self.full.extend(open.take());
-                    *open = now;
+                    self.bytes = now.as_ref().map_or(0, |now| now.rows.approx_bytes());
+                    self.full.extend(std::mem::replace(open, now));
                 }
             }
-            match later {
-                Some(later) => block = later,
-                None => return,
-            }
+            rest = later;
         }
     }
 
@@ -370,16 +373,17 @@ impl Filling {
 }
 
 impl Block {
-    /// How many of its rows a block of their own may hold.
-    fn room_alone(&self) -> usize {
-        MAX_ROWS.min(MAX_BYTES / (self.rows.approx_bytes() / self.rows.len().max(1)).max(1))
+    /// How many of its rows, at most `rows`, are whole batches.
+    fn whole_batches(&self, rows: usize) -> usize {
+        let ends = self.heads.iter().scan(0, |end, head| {
+            *end += head.rows as usize;
+            Some(*end)
+        });
+        ends.take_while(|end| *end <= rows).last().unwrap_or_default()
     }
 
     /// Its first `rows` rows and the others, where there are any.
     fn split(self, rows: usize) -> (Option<Block>, Option<Block>) {
-        if rows == 0 {
-            return (None, Some(self));
-        }
         if rows >= self.rows.len() {
             return (Some(self), None);
         }

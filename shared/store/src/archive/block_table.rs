@@ -15,10 +15,14 @@ use std::sync::Arc;
 /// The number of a set of column names.
 pub(super) type NumberOf<'a> = &'a dyn Fn(&Arc<[String]>) -> u32;
 
-/// Creates the table, unless it is there. What is in a block is packed already, so DuckDB need not try.
+/// Creates the table; a hot one may be there. What is in a block is packed already, so DuckDB need not try.
 pub(super) fn create(connection: &Connection, kind: Kind, place: Place) -> Result<(), StoreError> {
+    let unless = match place {
+        Place::Hot(_) => "IF NOT EXISTS ",
+        Place::Sealed(_) => "",
+    };
     let statement = format!(
-        "CREATE TABLE IF NOT EXISTS {} (stream UINTEGER NOT NULL, first_seq UBIGINT NOT NULL, \
+        "CREATE TABLE {unless}{} (stream UINTEGER NOT NULL, first_seq UBIGINT NOT NULL, \
          last_seq UBIGINT NOT NULL, min_ts BIGINT NOT NULL, max_ts BIGINT NOT NULL, last_ts BIGINT NOT NULL, \
          min_publish_us BIGINT NOT NULL, max_publish_us BIGINT NOT NULL, digest UBIGINT, \
          data BLOB NOT NULL USING COMPRESSION uncompressed)",
@@ -78,8 +82,8 @@ pub(super) fn insert(
     appender.flush().doing(doing)
 }
 
-/// The blocks of a table that `filter` (a condition in SQL) finds, with the numbers of their streams, in the order of
-/// streams and sequences.
+/// The blocks of a table that `filter` (a condition in SQL) finds, with the numbers of their streams, each stream's in
+/// order.
 pub(super) fn select(
     connection: &Connection,
     kind: Kind,

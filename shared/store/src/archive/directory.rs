@@ -58,7 +58,7 @@ pub(super) struct Span {
     pub(super) place: Place,
     pub(super) first: Seq,
     pub(super) last: Seq,
-    /// Bounds of the rows' times, in the unit of the kind. They may be wider than the rows after a rewind.
+    /// Bounds of the rows' times, in the unit of the kind. They may be wider than the rows after retention.
     pub(super) min_ts: i64,
     pub(super) max_ts: i64,
     pub(super) last_ts: i64,

@@ -21,7 +21,8 @@
 //! A damaged file is found, not served. DuckDB has a checksum for each block of 256 KiB, for its headers and for each
 //! entry of its log, and compares it when the block comes from the disk. A block of rows ends with a checksum of its own.
 //! Above that, a page compares the running digest of every batch in it, but of one that it begins within or with,
-//! with the rows; [`ArchiveReader::check`] compares every row of a stream.
+//! with the rows; [`ArchiveReader::check`] reads every row of a stream. What lies where is read when the archive is opened,
+//! a few bytes of each block: if these are damaged, the archive cannot be opened.
 //!
 //! Rows keep epoch, flags, publication time and, on the last row of each published batch, the running
 //! digest: a replayed batch is the published one (batches of few rows come put together), and every range can be
@@ -92,7 +93,7 @@ impl Archive {
     /// Opens or creates an archive, and finishes what a crash interrupted.
     ///
     /// # Errors
-    /// [`StoreError::Owned`] when somebody has it open, [`StoreError::Layout`] when a newer version wrote it,
+    /// [`StoreError::Owned`] when somebody has it open, [`StoreError::Layout`] when another version wrote it,
     /// [`StoreError::Damaged`] when its tables do not fit together.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Archive, StoreError> {
         Archive::open_sealing_at(path, options, SEAL_ROWS)

@@ -13,11 +13,13 @@ pub(super) struct Reading<'a> {
     batches: Vec<Batch>,
     /// Of the rows of each batch.
     digests: Vec<Digest>,
+    /// The running digest up to here, once it is known.
+    running: Option<Digest>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(key: &'a StreamKey, wanted: SeqRange, max_bytes: usize) -> Reading<'a> {
-        Reading { key, wanted, bytes: 0, max_bytes, batches: Vec::new(), digests: Vec::new() }
+        Reading { key, wanted, bytes: 0, max_bytes, batches: Vec::new(), digests: Vec::new(), running: None }
     }
 
     /// What is still wanted.
@@ -47,7 +49,7 @@ impl<'a> Reading<'a> {
                 return Err(self.damaged(SeqRange::new(self.end(), batch.start)));
             }
             let digest = Digest::of(batch.start, &batch.rows);
-            check_digest(self.batches.last(), &batch, digest)?;
+            self.check_digest(&batch, digest)?;
             self.bytes = self.bytes.saturating_add(batch.rows.approx_bytes());
             self.push(batch, digest);
         }
@@ -73,6 +75,21 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// The running digests of neighbours differ by `rows`, the digest of the rows in between. A batch may be cut into
+    /// parts, of which only the last states one.
+    fn check_digest(&mut self, batch: &Batch, rows: Digest) -> Result<(), StoreError> {
+        // Nothing comes before the first row.
+        let before = if batch.start == Seq::FIRST { Some(Digest::default()) } else { self.running };
+        let counted = before.map(|before| before + rows);
+        let stated = stated(batch.digest);
+        self.running = stated.or(counted);
+        if counted.is_none() || stated.is_none() || counted == stated {
+            return Ok(());
+        }
+        let reason = format!("{}: rows {} are not those that were sequenced", batch.key, batch.range());
+        Err(StoreError::Damaged(reason))
+    }
+
     fn damaged(&self, missing: SeqRange) -> StoreError {
         StoreError::Damaged(format!("{}: rows {missing} are missing from the archive", self.key))
     }
@@ -80,23 +97,4 @@ impl<'a> Reading<'a> {
 
 fn belongs(last: &Batch, next: &Batch) -> bool {
     last.digest == Digest::default() && last.ts_publish_us == next.ts_publish_us && last.goes_on_with(next)
-}
-
-/// The running digests of neighbours differ by `rows`, the digest of the rows in between.
-fn check_digest(last: Option<&Batch>, batch: &Batch, rows: Digest) -> Result<(), StoreError> {
-    let before = match last {
-        Some(last) => stated(last.digest),
-        // Nothing comes before the first row.
-        None => (batch.start == Seq::FIRST).then(Digest::default),
-    };
-    let Some(before) = before.filter(|_| stated(batch.digest).is_some()) else { return Ok(()) };
-    let found = before + rows;
-    if found == batch.digest {
-        return Ok(());
-    }
-    Err(StoreError::Damaged(format!(
-        "{}: rows {} are not those that were sequenced",
-        batch.key,
-        batch.range()
-    )))
 }

@@ -12,13 +12,17 @@ use super::directory::Directory;
 use super::tables::{self, Place};
 use crate::StoreError;
 use crate::database::Database;
+use crate::error::Doing;
 use duckdb::Connection;
 use gapless_model::{Kind, SeqRange};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// Blocks that are packed before they are written: some megabytes.
-const LINES_PER_INSERT: usize = 64;
+/// Each step goes through the hot table, which is in no order, so it takes in as much as several queries of a reader: some
+/// ten megabytes.
+const QUERIES_PER_STEP: u64 = 8;
+/// Blocks that are packed before they are written: some megabytes, or tens for wide rows.
+const LINES_PER_INSERT: usize = 32;
 
 /// Makes partitions, on a connection of its own.
 pub struct Sealer {
@@ -38,20 +42,31 @@ impl Sealer {
     pub fn seal_next(&mut self) -> Result<Option<u64>, StoreError> {
         let shared = self.shared.clone();
         let _turn = shared.maintenance();
-        let Some((kind, generation)) = self.full()? else { return Ok(None) };
-        let rows = self.make_partition(kind, generation)?;
-        tables::drop_table(&self.database.connection, kind, Place::Hot(generation))?;
-        Ok(Some(rows))
+        // What a failure left after a partition's commit.
+        tables::drop_sealed(&self.database.connection)?;
+        let mut damaged = Ok(None);
+        for (kind, generation) in self.full()? {
+            match self.make_partition(kind, generation) {
+                Ok(rows) => {
+                    tables::drop_table(&self.database.connection, kind, Place::Hot(generation))?;
+                    return Ok(Some(rows));
+                }
+                // It stays as it is, and does not keep others from being sorted.
+                Err(StoreError::Damaged(reason)) => damaged = Err(StoreError::Damaged(reason)),
+                Err(error) => return Err(error),
+            }
+        }
+        damaged
     }
 
-    /// The oldest generation that no rows go to any more.
-    fn full(&self) -> Result<Option<(Kind, u64)>, StoreError> {
+    /// The generations that no rows go to any more, the oldest of each kind first.
+    fn full(&self) -> Result<Vec<(Kind, u64)>, StoreError> {
         let places = tables::places(&self.database.connection)?;
-        let full = places.into_iter().find_map(|(kind, place)| match place {
+        let full = places.into_iter().filter_map(|(kind, place)| match place {
             Place::Hot(number) if number < self.shared.read(|d| d.generation(kind).0) => Some((kind, number)),
             Place::Hot(_) | Place::Sealed(_) => None,
         });
-        Ok(full)
+        Ok(full.collect())
     }
 
     /// The first commit: afterwards the rows are found in the partition.
@@ -63,12 +78,19 @@ impl Sealer {
         }
         let rows = self.database.transaction("sort rows into a partition", |connection| {
             block_table::create(connection, kind, sealed)?;
+            // Retired rows shall not be read below.
+            let retired = format!(
+                "DELETE FROM {0} USING streams WHERE {0}.stream = streams.id AND last_seq < earliest",
+                hot.table(kind)
+            );
+            connection.execute_batch(&retired).doing("leave out retired rows")?;
             let mut partition = Partition::new(&self.shared, connection, kind, sealed);
-            for (ids, range) in steps(&streams, self.shared.rows_per_query(kind)) {
+            for (ids, range) in steps(&streams, QUERIES_PER_STEP * self.shared.rows_per_query(kind)) {
                 let blocks = self.shared.blocks(connection, kind, hot, ids, range)?;
                 for (id, block) in blocks {
-                    let served = streams.get(&id).map_or(range, |served| served.intersect(range));
-                    partition.push(id, block.cut(served))?;
+                    if let Some(served) = streams.get(&id) {
+                        partition.push(id, block.cut(served.intersect(range)))?;
+                    }
                 }
             }
             partition.finish()

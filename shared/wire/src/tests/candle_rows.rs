@@ -106,6 +106,21 @@ fn a_bit_that_is_wrong_is_wrong_for_both() {
 }
 
 #[test]
+fn a_batch_without_the_field_has_no_rows() {
+    let mut builder = flatbuffers::FlatBufferBuilder::new();
+    let parts = ["me", "X", "1m"].map(|part| Some(builder.create_string(part)));
+    let [source_id, symbol, interval] = parts;
+    let key = Some(fb::StreamKey::create(&mut builder, &fb::StreamKeyArgs { source_id, symbol, interval }));
+    let args = fb::CandleBatchArgs { key, start_sequence: 7, ..fb::CandleBatchArgs::default() };
+    let message = Some(fb::CandleBatch::create(&mut builder, &args).as_union_value());
+    let message_type = fb::Message::CandleBatch;
+    let args = fb::EnvelopeArgs { message_type, message, ..fb::EnvelopeArgs::default() };
+    let envelope = fb::Envelope::create(&mut builder, &args);
+    builder.finish(envelope, None);
+    assert!(both(builder.finished_data()));
+}
+
+#[test]
 fn offsets_that_lead_elsewhere_are_wrong_for_both() {
     let whole = message(5);
     for at in (0..whole.len() - 4).step_by(2) {

@@ -52,7 +52,7 @@ fn every_bit_of_a_number_is_kept() {
     };
     let rows = MetricRows {
         columns: Arc::from(["x".to_string()]),
-        ts: (0..700).map(|at| UnixNanos(i64::MIN + at * (i64::MAX / 350))).collect(),
+        ts: (0..700).map(|at| UnixNanos(i64::MIN + at * (i64::MAX / 700))).collect(),
         values: odd.iter().copied().cycle().take(700).collect(),
     };
     let batch = Batch { start: Seq(1), ..Batch::unsequenced(key, Flags::NONE, Rows::Metrics(rows)) };
@@ -95,7 +95,13 @@ fn blocks_are_full_and_end_where_rows_are_missing_or_columns_change() {
     let candles = key(TOPICS[0]);
     let ranges = |blocks: &[Block]| blocks.iter().map(Block::range).collect::<Vec<_>>();
     let all = (0..10).map(|n| published(&candles, 7, 1 + n * 1000, 1000));
-    assert_eq!(ranges(&filled(all)), [range(1, 4096), range(4097, 8192), range(8193, 10_000)]);
+    assert_eq!(
+        ranges(&filled(all)),
+        [range(1, 4000), range(4001, 8000), range(8001, 10_000)],
+        "of whole batches"
+    );
+    let ones = (1..=5000).map(|seq| batch(&candles, 7, seq, 1));
+    assert_eq!(ranges(&filled(ones)), [range(1, 4096), range(4097, 5000)]);
     assert_eq!(ranges(&filled([batch(&candles, 7, 1, 5000)])), [range(1, 4096), range(4097, 5000)]);
     assert_eq!(
         ranges(&filled([batch(&candles, 7, 1, 5), batch(&candles, 7, 7, 5)])),

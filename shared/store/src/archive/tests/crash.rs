@@ -22,6 +22,21 @@ fn a_crash_between_partition_and_drop_leaves_every_row_once() {
     assert_eq!(bench.reopen().status(&key).watermark.digest, running(&key, 131));
 }
 
+/// A drop that failed, and a rewind before the next try: the directory is read from the tables in between.
+#[test]
+fn a_table_that_was_sorted_and_is_still_there_is_not_sorted_twice() {
+    let mut bench = Bench::new();
+    let key = key(CANDLES);
+    bench.append(vec![published(&key, 7, 1, 120)]);
+    bench.append(vec![published(&key, 7, 121, 10)]);
+    bench.archive.sealer().unwrap().make_partition(Kind::Candles, 1).unwrap();
+    let (position, truth) = (bench.archive.position(), status(&key, 130, &[(7, 1), (8, 131)]));
+    bench.archive.rewind(position, Epoch(7), Epoch(8), &[truth]).unwrap();
+    bench.seal();
+    assert_eq!(bench.tables(), ["hot_candles_2", "part_candles_1"]);
+    assert_eq!(bench.page(&key, 1, 1000).served, range(1, 130));
+}
+
 /// Not a test of its own: the process that the next test kills.
 #[test]
 #[ignore = "started and killed by the test below"]

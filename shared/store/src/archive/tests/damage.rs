@@ -149,6 +149,19 @@ fn rows_changed_past_the_checksums_are_refused() {
 }
 
 #[test]
+fn a_batch_larger_than_a_block_is_compared_as_a_whole() {
+    let mut bench = Bench::new();
+    let key = key(CANDLES);
+    bench.append(vec![published(&key, 7, 1, 100), published(&key, 7, 101, 9_000)]);
+    let page =
+        |bench: &Bench| bench.archive.reader().unwrap().page(&key, range(1, 9_100), 10_000, usize::MAX);
+    let whole = page(&bench).unwrap().unwrap();
+    assert_eq!(ranges(&whole.batches), [range(1, 100), range(101, 9_100)]);
+    bench.change(Place::Hot(1), 3_000, |batch| change_close(batch, 3_000));
+    assert!(matches!(page(&bench), Err(StoreError::Damaged(reason)) if reason.contains("not those")));
+}
+
+#[test]
 fn an_archive_that_is_set_aside_makes_room_for_a_new_one() {
     let mut bench = Bench::new();
     let key = key(CANDLES);

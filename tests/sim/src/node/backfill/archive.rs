@@ -321,7 +321,8 @@ impl Shelf for Archive {
             bytes += batch.rows.approx_bytes();
             batches.push(batch.cut(part));
         }
-        Ok(Some(Page { batches, served: SeqRange::new(wanted.start(), next), status }))
+        let digests = batches.iter().map(|batch| Digest::of(batch.start, &batch.rows)).collect();
+        Ok(Some(Page { batches, digests, served: SeqRange::new(wanted.start(), next), status }))
     }
 
     fn seq_at_time(&self, key: &StreamKey, ts: UnixNanos) -> Result<Option<Seq>, Damaged> {
