@@ -123,10 +123,9 @@ fn rows(
     for (row, offset) in offsets.iter().enumerate() {
         let wrong =
             || DecodeError::malformed(format!("candles[{row}] leads out of the message or is not aligned"));
-        // In 64 bits none of these sums wraps.
-        let at = first + row * 4 + u32::from_le_bytes(*offset) as usize;
+        let at = (first + row * 4).checked_add(u32::from_le_bytes(*offset) as usize).ok_or_else(wrong)?;
         let to_layout = i32::from_le_bytes(*aligned::<4>(bytes, at).ok_or_else(wrong)?);
-        let layout_at = at.checked_add_signed(-(to_layout as isize)).ok_or_else(wrong)?;
+        let layout_at = usize::try_from(at as i64 - i64::from(to_layout)).map_err(|_| wrong())?;
         let layout = match known {
             Some(layout) if layout.at == layout_at => layout,
             _ => layout(bytes, layout_at).ok_or_else(wrong)?,
