@@ -19,7 +19,7 @@ pub(super) type NumberOf<'a> = &'a dyn Fn(&Arc<[String]>) -> u32;
 pub(super) fn create(connection: &Connection, kind: Kind, place: Place) -> Result<(), StoreError> {
     let unless = match place {
         Place::Hot(_) => "IF NOT EXISTS ",
-        Place::Sealed(_) => "",
+        Place::Sealed(_) | Place::Unfinished(_) => "",
     };
     let statement = format!(
         "CREATE TABLE {unless}{} (stream UINTEGER NOT NULL, first_seq UBIGINT NOT NULL, \
@@ -43,7 +43,7 @@ impl Line {
     pub(super) fn new(place: Place, stream: u32, block: &Block, number_of: NumberOf<'_>) -> Line {
         let packing = match place {
             Place::Hot(_) => Packing::Quick,
-            Place::Sealed(_) => Packing::Thorough,
+            Place::Sealed(_) | Place::Unfinished(_) => Packing::Thorough,
         };
         let data = block.encode(packing, block.columns().map_or(0, number_of));
         Line { stream, span: block.span(place), data }
@@ -95,7 +95,7 @@ pub(super) fn select(
     let order = match place {
         Place::Hot(_) => " ORDER BY stream, first_seq",
         // It was written in this order, and DuckDB keeps the order of a table.
-        Place::Sealed(_) => "",
+        Place::Sealed(_) | Place::Unfinished(_) => "",
     };
     let query = format!("SELECT stream, first_seq, data FROM {} WHERE {filter}{order}", place.table(kind));
     let mut statement = connection.prepare(&query).doing(doing)?;

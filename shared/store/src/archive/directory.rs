@@ -309,7 +309,7 @@ impl Directory {
             for span in &entry.spans {
                 match span.place {
                     Place::Hot(_) => *hot += span.range().len(),
-                    Place::Sealed(_) => *sealed += span.range().len(),
+                    Place::Sealed(_) | Place::Unfinished(_) => *sealed += span.range().len(),
                 }
             }
         }

@@ -23,15 +23,16 @@ pub(super) fn load(connection: &Connection) -> Result<Directory, StoreError> {
     holes(connection, &mut entries)?;
     let mut newest: HashMap<Kind, (u64, u64)> = HashMap::new();
     for (kind, place) in tables::places(connection)? {
-        let (Place::Hot(number) | Place::Sealed(number)) = place;
+        let (number, is_hot) = match place {
+            Place::Hot(number) => (number, true),
+            Place::Sealed(number) => (number, false),
+            Place::Unfinished(_) => continue,
+        };
         let rows = spans(connection, kind, place, &mut entries)?;
         let generation = newest.entry(kind).or_insert((0, 0));
         if number >= generation.0 {
-            *generation = match place {
-                Place::Hot(_) => (number, rows),
-                // Its hot table is gone, so the next rows need a new generation.
-                Place::Sealed(_) => (number + 1, 0),
-            };
+            // Where its hot table is gone, the next rows need a new generation.
+            *generation = if is_hot { (number, rows) } else { (number + 1, 0) };
         }
     }
     for (kind, (generation, rows)) in newest {

@@ -8,7 +8,7 @@
 //!
 //! The complication is that appending must not wait for sorting. A hot table therefore is one
 //! *generation*: while generation 7 is sorted on another connection, rows go to generation 8. Partition 7
-//! is committed as a whole; hot table 7 is dropped after that. A crash in between
+//! gets its name once it is whole; hot table 7 is dropped after that. A crash in between
 //! leaves both, which opening the archive sees by their common number.
 //!
 //! Rows lie in *blocks*, up to 4,096 of one stream as one value, and not as rows of a table: to find ten thousand
@@ -110,7 +110,7 @@ impl Archive {
     ) -> Result<Archive, StoreError> {
         let database = Database::open(path.as_ref(), options)?;
         tables::create(&database)?;
-        tables::drop_sealed(&database.connection)?;
+        tables::drop_leftovers(&database.connection)?;
         let directory = load::load(&database.connection)?;
         let shared =
             Shared { directory: Arc::new(RwLock::new(directory)), maintenance: Arc::new(Mutex::new(())) };

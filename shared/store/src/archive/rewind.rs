@@ -40,7 +40,7 @@ impl Archive {
         let shared = self.shared.clone();
         let _turn = shared.maintenance();
         // What a failure of sealing left would be found twice below.
-        tables::drop_sealed(&self.database.connection)?;
+        tables::drop_leftovers(&self.database.connection)?;
         let truth: HashMap<String, &StreamStatus> = streams.iter().map(|s| (s.key.topic(), s)).collect();
         let cuts: Vec<Cut> = shared.read(|directory| {
             let entries = directory.streams.iter();

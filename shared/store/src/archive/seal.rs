@@ -1,9 +1,10 @@
 //! Sorting a full hot table into a partition, beside the writer.
 //!
-//! Two commits: the first makes the partition, the second drops the hot table.
-//! Readers that looked before the first still find the hot table; those that come too late for it see from
-//! the directory's version that looking again helps. After a crash between the two, both tables are there
-//! under the same number, and opening the archive drops the hot one.
+//! The partition is written under another name, in commits of a few blocks: while one commit goes into DuckDB's log nobody
+//! reads or writes, and this thread gives way to others. The next commit gives it its name, the last drops the hot table.
+//! Readers that looked before it had its name still find the hot table; those that come too late for that see from
+//! the directory's version that looking again helps. After a crash in between, opening the archive drops an unfinished
+//! partition, or the hot table of the same number as a finished one.
 
 use super::Shared;
 use super::block::{Block, Filling};
@@ -21,8 +22,8 @@ use std::ops::RangeInclusive;
 /// Each step goes through the hot table, which is in no order, so it takes in as much as several queries of a reader: some
 /// ten megabytes.
 const QUERIES_PER_STEP: u64 = 8;
-/// Blocks that are packed before they are written: some megabytes, or tens for wide rows.
-const LINES_PER_INSERT: usize = 32;
+/// Blocks of a commit: about a megabyte.
+const LINES_PER_INSERT: usize = 16;
 
 /// Makes partitions, on a connection of its own.
 pub struct Sealer {
@@ -42,8 +43,7 @@ impl Sealer {
     pub fn seal_next(&mut self) -> Result<Option<u64>, StoreError> {
         let shared = self.shared.clone();
         let _turn = shared.maintenance();
-        // What a failure left after a partition's commit.
-        tables::drop_sealed(&self.database.connection)?;
+        tables::drop_leftovers(&self.database.connection)?;
         let mut damaged = Ok(None);
         for (kind, generation) in self.full()? {
             match self.make_partition(kind, generation) {
@@ -64,37 +64,39 @@ impl Sealer {
         let places = tables::places(&self.database.connection)?;
         let full = places.into_iter().filter_map(|(kind, place)| match place {
             Place::Hot(number) if number < self.shared.read(|d| d.generation(kind).0) => Some((kind, number)),
-            Place::Hot(_) | Place::Sealed(_) => None,
+            Place::Hot(_) | Place::Sealed(_) | Place::Unfinished(_) => None,
         });
         Ok(full.collect())
     }
 
-    /// The first commit: afterwards the rows are found in the partition.
+    /// Afterwards the rows are found in the partition.
     pub(super) fn make_partition(&self, kind: Kind, generation: u64) -> Result<u64, StoreError> {
-        let (hot, sealed) = (Place::Hot(generation), Place::Sealed(generation));
+        let (hot, unfinished) = (Place::Hot(generation), Place::Unfinished(generation));
+        let sealed = Place::Sealed(generation);
         let streams = self.shared.read(|directory| streams(directory, kind, hot));
         if streams.is_empty() {
             return Ok(0);
         }
-        let rows = self.database.transaction("sort rows into a partition", |connection| {
-            block_table::create(connection, kind, sealed)?;
-            // Retired rows shall not be read below.
-            let retired = format!(
-                "DELETE FROM {0} USING streams WHERE {0}.stream = streams.id AND last_seq < earliest",
-                hot.table(kind)
-            );
-            connection.execute_batch(&retired).doing("leave out retired rows")?;
-            let mut partition = Partition::new(&self.shared, connection, kind, sealed);
-            for (ids, range) in steps(&streams, QUERIES_PER_STEP * self.shared.rows_per_query(kind)) {
-                let blocks = self.shared.blocks(connection, kind, hot, ids, range)?;
-                for (id, block) in blocks {
-                    if let Some(served) = streams.get(&id) {
-                        partition.push(id, block.cut(served.intersect(range)))?;
-                    }
+        let connection = &self.database.connection;
+        block_table::create(connection, kind, unfinished)?;
+        // Retired rows shall not be read below.
+        let retired = format!(
+            "DELETE FROM {0} USING streams WHERE {0}.stream = streams.id AND last_seq < earliest",
+            hot.table(kind)
+        );
+        connection.execute_batch(&retired).doing("leave out retired rows")?;
+        let mut partition = Partition::new(&self.shared, connection, kind, unfinished);
+        for (ids, range) in steps(&streams, QUERIES_PER_STEP * self.shared.rows_per_query(kind)) {
+            let blocks = self.shared.blocks(connection, kind, hot, ids, range)?;
+            for (id, block) in blocks {
+                if let Some(served) = streams.get(&id) {
+                    partition.push(id, block.cut(served.intersect(range)))?;
                 }
             }
-            partition.finish()
-        })?;
+        }
+        let rows = partition.finish()?;
+        let finish = format!("ALTER TABLE {} RENAME TO {}", unfinished.table(kind), sealed.table(kind));
+        connection.execute_batch(&finish).doing("finish a partition")?;
         self.shared.write(|directory| {
             directory.version += 1;
             let moved = directory.streams.values_mut().filter(|entry| entry.key.kind() == kind);

@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS holes (stream UINTEGER NOT NULL, first_seq UBIGINT NO
 pub(super) enum Place {
     Hot(u64),
     Sealed(u64),
+    /// A partition that is being written: nothing of it counts.
+    Unfinished(u64),
 }
 
 impl Place {
@@ -35,6 +37,7 @@ impl Place {
         match self {
             Place::Hot(number) => format!("hot_{kind}_{number}"),
             Place::Sealed(number) => format!("part_{kind}_{number}"),
+            Place::Unfinished(number) => format!("unfinished_{kind}_{number}"),
         }
     }
 
@@ -45,6 +48,7 @@ impl Place {
         match role {
             "hot" => Some((kind, Place::Hot(number))),
             "part" => Some((kind, Place::Sealed(number))),
+            "unfinished" => Some((kind, Place::Unfinished(number))),
             _ => None,
         }
     }
@@ -78,13 +82,16 @@ pub(super) fn places(connection: &Connection) -> Result<Vec<(Kind, Place)>, Stor
     Ok(places)
 }
 
-/// Drops hot tables whose partition is there: sealing was interrupted after its commit.
-pub(super) fn drop_sealed(connection: &Connection) -> Result<(), StoreError> {
+/// Drops what sealing left when it was interrupted: partitions that are not finished, and hot tables whose partition is.
+pub(super) fn drop_leftovers(connection: &Connection) -> Result<(), StoreError> {
     let places = places(connection)?;
     for (kind, place) in &places {
-        if let Place::Hot(number) = place
-            && places.contains(&(*kind, Place::Sealed(*number)))
-        {
+        let is_leftover = match place {
+            Place::Hot(number) => places.contains(&(*kind, Place::Sealed(*number))),
+            Place::Sealed(_) => false,
+            Place::Unfinished(_) => true,
+        };
+        if is_leftover {
             drop_table(connection, *kind, *place)?;
         }
     }

@@ -22,6 +22,24 @@ fn a_crash_between_partition_and_drop_leaves_every_row_once() {
     assert_eq!(bench.reopen().status(&key).watermark.digest, running(&key, 131));
 }
 
+/// The crash before that: the partition has some of its rows, and not its name.
+#[test]
+fn a_partition_that_was_not_finished_is_begun_anew() {
+    let mut bench = Bench::new();
+    let key = key(CANDLES);
+    bench.append(vec![published(&key, 7, 1, 120)]);
+    bench.append(vec![published(&key, 7, 121, 10)]);
+    let unfinished = Place::Unfinished(1);
+    let connection = &bench.archive.database.connection;
+    block_table::create(connection, Kind::Candles, unfinished).unwrap();
+    let line = Line::new(unfinished, 0, &Block::of(&published(&key, 7, 1, 50)), &|_| 0);
+    block_table::insert(connection, Kind::Candles, unfinished, &[line]).unwrap();
+    let bench = bench.reopen();
+    assert_eq!(bench.tables(), ["hot_candles_1", "hot_candles_2"]);
+    assert_eq!((bench.seal(), bench.tables().len()), (120, 2));
+    assert_eq!(bench.page(&key, 1, 1000).served, range(1, 130));
+}
+
 /// A drop that failed, and a rewind before the next try: the directory is read from the tables in between.
 #[test]
 fn a_table_that_was_sorted_and_is_still_there_is_not_sorted_twice() {
