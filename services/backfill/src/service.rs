@@ -27,7 +27,7 @@ const ANSWERS: usize = 16;
 const REQUESTS: usize = 1024;
 /// How large the archive's log may become: most hot tables are sorted away and dropped before they would be written into the
 /// file, and reading so much again after a kill takes tenths of a second.
-const LOG_LIMIT_MIB: u32 = 64;
+const LOG_LIMIT_MIB: u32 = 32;
 
 /// The addresses that are really bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     let _guard = shutdown.guard(SERVICE);
     let context = Context::new();
     let meters = Meters::new();
-    let archive = open_behind(&config)?;
+    let archive = open(&config)?;
     let hot = SharedHot::new(Hot::new(hot_limits(&config)));
     let is_ready = Arc::new(AtomicBool::new(false));
     let server = bind(&config, &context)?;
@@ -80,13 +80,7 @@ pub fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(Bound)) -> Res
     result
 }
 
-/// Opens the archive on a thread that gives way to others, which its worker threads do from then on too: committing
-/// rows takes all processors for some milliseconds, and live rows shall not wait for it.
-fn open_behind(config: &Config) -> Result<Archive, Error> {
-    behind(|| open(config))
-}
-
-/// Does `work` on a thread that gives way to others.
+/// Does `work` on a thread that gives way to others: live rows shall not wait for the archive.
 fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let body = || {
         give_way();
