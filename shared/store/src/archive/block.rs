@@ -2,7 +2,7 @@
 //!
 //! The intuition: a page of ten thousand rows out of a table of rows makes DuckDB look at a hundred thousand rows in a
 //! dozen columns. Out of a table of blocks it is three values, and the numbers in them lie column by column, so
-//! that they are packed and unpacked a hundred at a time. The complication is that rows arrive a few at a time: what
+//! that they are packed and unpacked many at a time. The complication is that rows arrive a few at a time: what
 //! is appended is stored in blocks as small as they come, and put together when it is sorted into a partition.
 //!
 //! A block ends with a checksum over everything in it, seeded with its first sequence. Only after it was compared
@@ -343,7 +343,7 @@ impl Filling {
             let room = MAX_ROWS.saturating_sub(rows).min(MAX_BYTES.saturating_sub(bytes) / row_bytes);
             let (now, later) = match (block.whole_batches(room), used) {
                 (0, Some(_)) => (None, Some(block)),
-                // Not one batch fits into an empty block: it is cut, of however large rows.
+                // The first batch is larger than a block: it is cut, and by one row at least, however large that is.
                 (0, None) => block.split(room.max(1)),
                 (whole, _) => block.split(whole),
             };

@@ -11,8 +11,8 @@
 //! gets its name once it is whole; hot table 7 is dropped after that. A crash in between
 //! leaves both, which opening the archive sees by their common number.
 //!
-//! Rows lie in *blocks*, up to 4,096 of one stream as one value, and not as rows of a table: to find ten thousand
-//! rows, DuckDB looked through ten times as many in a dozen columns. Measured with 100 interleaved streams of candles, 2
+//! Rows lie in *blocks*, up to 4,096 of one stream as one value, and not as rows of a table: of such a table, as there was
+//! before, DuckDB looked through ten times as many rows in a dozen columns to find ten thousand. Measured with 100 interleaved streams of candles, 2
 //! cores, medians of [`ArchiveReader::page`] at 10^7 rows: a page of 1,000 rows takes 1.6 ms and one of 10,000, out of three
 //! partitions, 4.9 ms, most of it DuckDB's plan and scan for each partition (`tests/cost.rs` repeats it).
 //! Appending and sorting together move 0.8 million rows a second. One flat table was tried (it grows slower with its size), and
@@ -20,8 +20,9 @@
 //!
 //! A damaged file is found, not served. DuckDB has a checksum for each block of 256 KiB, for its headers and for each
 //! entry of its log, and compares it when the block comes from the disk. A block of rows ends with a checksum of its own.
-//! Above that, a page compares the running digest of every batch in it, but of one that it begins within or with,
-//! with the rows; [`ArchiveReader::check`] reads every row of a stream. What lies where is read when the archive is opened,
+//! Above that, a page adds up the digests of its rows and compares the sum wherever a batch states its running digest;
+//! its first batch has nothing to be compared with, unless it begins with row 1. [`ArchiveReader::check`] reads every
+//! row of a stream. What lies where is read when the archive is opened,
 //! a few bytes of each block: if these are damaged, the archive cannot be opened.
 //!
 //! Rows keep epoch, flags, publication time and, on the last row of each published batch, the running

@@ -1,7 +1,7 @@
 //! Columns of numbers and texts as bytes, plain or packed.
 //!
-//! A column is a byte for its form, its length in bytes (32 bits), and these bytes; all numbers are little-endian and
-//! have 64 bits.
+//! A column is a byte for its form, its length in bytes (32 bits), and these bytes; its values have 64 bits. All is
+//! little-endian.
 
 use super::packed::{decimals, integers, read_decimals, read_integers};
 use pco::data_types::Number;

@@ -7,7 +7,7 @@
 //! third): such numbers are stored beside the others, bit by bit, as long as there are few.
 //!
 //! Decimals that are proven by computing them back were taken from "ALP: Adaptive Lossless floating-Point Compression"
-//! (SIGMOD 2023). A general library (pco) packs tighter, but takes ten times the time to write and five times to read.
+//! (SIGMOD 2023). A general library (pco) takes 20 to 100 ns to pack a number, which is more than the rest of storing it.
 
 use bitpacking::{BitPacker, BitPacker4x};
 
@@ -20,9 +20,10 @@ const POWERS: [f64; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e1
 const SAMPLED: usize = 16;
 /// One in so many numbers may be no decimal.
 const DECIMALS_PER_EXCEPTION: usize = 16;
-/// Added to a number and taken away again, it leaves the nearest whole number, as doubles have 52 bits behind the first.
+/// 1.5 * 2^52. Beyond 2^52 doubles have no fraction, so a number that it is added to and taken from is a whole one, the
+/// nearest.
 const ROUNDING: f64 = 6_755_399_441_055_744.0;
-/// Below this whole numbers are rounded rightly by it.
+/// 2^51: below it numbers are rounded rightly that way.
 const LARGEST: f64 = 2_251_799_813_685_248.0;
 
 const DISTANCES: u8 = 0;
@@ -146,7 +147,7 @@ pub(super) fn decimals(numbers: &[f64]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The smallest power of ten that makes most of some numbers whole.
+/// The smallest power of ten that makes seven in eight of some numbers whole.
 fn power_of(numbers: &[f64]) -> Option<usize> {
     let step = (numbers.len() / SAMPLED).max(1);
     let sample = || numbers.iter().step_by(step).take(SAMPLED).filter(|number| number.is_finite());

@@ -1,7 +1,7 @@
 //! Sorting a full hot table into a partition, beside the writer.
 //!
-//! The partition is written under another name, in commits of a few blocks: while one commit goes into DuckDB's log nobody
-//! reads or writes, and this thread gives way to others. The next commit gives it its name, the last drops the hot table.
+//! The partition is written under another name, in commits of about a megabyte: a commit blocks readers and the writer while it
+//! goes into DuckDB's log, and longer than elsewhere, since this thread has a low priority. The next commit gives it its name, the last drops the hot table.
 //! Readers that looked before it had its name still find the hot table; those that come too late for that see from
 //! the directory's version that looking again helps. After a crash in between, opening the archive drops an unfinished
 //! partition, or the hot table of the same number as a finished one.
@@ -19,10 +19,10 @@ use gapless_model::{Kind, SeqRange};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// Each step goes through the hot table, which is in no order, so it takes in as much as several queries of a reader: some
-/// ten megabytes.
+/// A step scans the whole hot table, which is in no order, so few are made: each reads as many rows as several queries of a
+/// reader, some ten megabytes.
 const QUERIES_PER_STEP: u64 = 8;
-/// Blocks of a commit: about a megabyte.
+/// Blocks of an insert, which is a transaction of its own: about a megabyte.
 const LINES_PER_INSERT: usize = 16;
 
 /// Makes partitions, on a connection of its own.
@@ -36,10 +36,12 @@ impl Sealer {
         Sealer { database, shared }
     }
 
-    /// Sorts one full hot table, if there is one. Returns how many rows it had.
+    /// Sorts one full hot table, if there is one. Returns how many rows its partition has.
     ///
     /// # Errors
-    /// [`StoreError::Database`]; nothing has changed then, and it can be tried again.
+    /// [`StoreError::Damaged`] when a hot table cannot be read: it stays, and others are tried first.
+    /// [`StoreError::Database`]. No served row is lost in either case; what was begun is dropped by the next call, or when the
+    /// archive is opened.
     pub fn seal_next(&mut self) -> Result<Option<u64>, StoreError> {
         let shared = self.shared.clone();
         let _turn = shared.maintenance();

@@ -7,7 +7,8 @@
 //! tables and size. A list of fields is read once for all rows that share it.
 //!
 //! The same bytes pass or fail as with the verifier, which a test compares over damaged messages
-//! (`tests/candle_rows.rs`); only that rows, and what is beside them, are each held to the limit on size. A row takes 220 to 320 instructions this way, instead of 1,450.
+//! (`tests/candle_rows.rs`), with one exception: rows and the rest each get the whole limit on size, so that a message may
+//! count up to twice of it. A row takes 220 to 320 instructions this way, instead of 1,450.
 
 use super::batch::check_range;
 use super::field;
@@ -20,8 +21,9 @@ use gapless_model::{
 
 /// Numbers of a candle, its time among them, in the order of their declaration.
 const FIELDS: usize = 6;
-/// Tables above a row: envelope and batch; and the key beside it.
+/// Tables on the way to a row: envelope and batch.
 const TABLES_ABOVE: usize = 2;
+/// All tables but rows: these and the key.
 const TABLES_BESIDE: usize = 3;
 
 /// A list of fields: how far each is from the beginning of its table; 0 is one that is absent.
