@@ -26,7 +26,7 @@ const ANSWERS: usize = 16;
 /// Requests between the socket's thread and the desk's, which takes them at once.
 const REQUESTS: usize = 1024;
 /// How large the archive's log may become: most hot tables are sorted away and dropped before they would be written into the
-/// file, and reading so much again after a kill takes tenths of a second.
+/// file. All of it is read again after a kill, before the first answer.
 const LOG_LIMIT_MIB: u32 = 32;
 
 /// The addresses that are really bound.

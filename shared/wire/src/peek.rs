@@ -4,7 +4,7 @@ use crate::decode::{batch_header, field, verified};
 use crate::generated::{fb, header};
 use crate::{DecodeError, JournalRecord, Limits, MAX_CORRELATION_ID_BYTES};
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
-use gapless_model::{Digest, Epoch, Flags, Position, Seq, SeqRange, StreamKey, UnixNanos};
+use gapless_model::{Batch, Digest, Epoch, Flags, Position, Rows, Seq, SeqRange, StreamKey, UnixNanos};
 
 /// The correlation id of an envelope whose message may be unknown, of another version or broken;
 /// empty when there is none or it cannot be read. A server echoes it on the error that it answers.
@@ -58,6 +58,12 @@ impl BatchHeader {
     /// As [`crate::decode`], and [`DecodeError::Malformed`] when the message is not a batch.
     pub fn peek(bytes: &[u8], limits: &Limits) -> Result<BatchHeader, DecodeError> {
         batch_header(bytes, limits)
+    }
+
+    /// The batch that it stands before.
+    pub(crate) fn with(self, rows: Rows) -> Batch {
+        let BatchHeader { key, epoch, start, flags, ts_publish_us, earliest, digest, .. } = self;
+        Batch { key, epoch, start, flags, ts_publish_us, earliest, digest, rows }
     }
 
     /// The sequences of its rows; empty, at the next sequence, for a watermark.

@@ -8,8 +8,8 @@
 //! A block ends with a checksum over everything in it, seeded with its first sequence. Only after it was compared
 //! is anything unpacked.
 
+use super::columns::{Packing, Reader, Writer};
 use super::directory::{Span, native_times};
-use super::numbers::{Packing, Reader, Writer};
 use super::tables::Place;
 use crate::StoreError;
 use gapless_model::{

@@ -1,8 +1,8 @@
 //! Tables of blocks: hot tables and partitions, which differ in their order and in how well their blocks are packed.
 
 use super::block::{Block, NamesOf};
+use super::columns::Packing;
 use super::directory::Span;
-use super::numbers::Packing;
 use super::tables::Place;
 use crate::StoreError;
 use crate::error::Doing;

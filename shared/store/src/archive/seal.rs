@@ -1,9 +1,9 @@
 //! Sorting a full hot table into a partition, beside the writer.
 //!
-//! The partition is written under another name, in commits of about a megabyte: a commit blocks readers and the writer while it
-//! goes into DuckDB's log, and longer than elsewhere, since this thread has a low priority. The next commit gives it its name, the last drops the hot table.
-//! Readers that looked before it had its name still find the hot table; those that come too late for that see from
-//! the directory's version that looking again helps. After a crash in between, opening the archive drops an unfinished
+//! The partition is written under another name, in commits of about a megabyte: a commit blocks readers and the
+//! writer while it goes into DuckDB's log, and longer than elsewhere, since this thread has a low priority. The next
+//! commit gives it its name, the last drops the hot table. Readers that looked before it had its name still find the
+//! hot table; those that come too late for that see from the directory's version that looking again helps. After a crash in between, opening the archive drops an unfinished
 //! partition, or the hot table of the same number as a finished one.
 
 use super::Shared;

@@ -28,16 +28,7 @@ pub(crate) fn read(envelope: &fb::Envelope<'_>) -> Result<Batch, DecodeError> {
         return Err(not_a_batch(envelope));
     };
     check(&rows)?;
-    Ok(Batch {
-        key: header.key,
-        epoch: header.epoch,
-        start: header.start,
-        flags: header.flags,
-        ts_publish_us: header.ts_publish_us,
-        earliest: header.earliest,
-        digest: header.digest,
-        rows,
-    })
+    Ok(header.with(rows))
 }
 
 thread_local! {
