@@ -6,7 +6,7 @@
 //! - [`AppStore`]: the client's side. Rows, cursor and gap ledger of every stream change together in one
 //!   transaction, so a crash between any two instructions leaves the rows and the place to go on agreeing.
 //! - [`Archive`] (one writer) and [`ArchiveReader`] (many): the server's side. Recent rows in tables
-//!   of their own, older ones in sorted partitions, so that a page costs the same at any size.
+//!   of their own, older ones in sorted partitions, so that a page touches few of them, whatever the size.
 //!
 //! # Invariants
 //! - One process owns a file: [`StoreError::Owned`] names the owner's process id. DuckDB's own lock is not
