@@ -11,12 +11,13 @@
 //! gets its name once it is whole; hot table 7 is dropped after that. A crash in between
 //! leaves both, which opening the archive sees by their common number.
 //!
-//! Rows lie in *blocks*, up to 4,096 of one stream as one value, and not as rows of a table: of such a table, as there was
-//! before, DuckDB looked through ten times as many rows in a dozen columns to find ten thousand. Measured with 100 interleaved streams of candles, 2
-//! cores, medians of [`ArchiveReader::page`]: a page of 1,000 rows takes 1.7 ms at 10^6 rows and 2.2 ms at 10^7, one of
-//! 10,000, out of three partitions, 3.3 ms and 6.8 ms, most of it DuckDB's plan and scan for each partition
-//! (`tests/cost.rs` repeats it). Appending and sorting together move 0.9 million rows a second. One flat table was tried (it grows slower with its size), and
-//! Parquet partitions (6 to 9 ms a page, and a protocol of their own for files that appear and vanish).
+//! Rows lie in *blocks*, up to 4,096 of one stream as one value, and not as rows of a table: of such a table, as
+//! there was before, DuckDB looked through ten times as many rows in a dozen columns to find ten thousand. Measured
+//! with 100 interleaved streams of candles, 2 cores, medians of [`ArchiveReader::page`]: a page of 1,000 rows takes
+//! 1.7 ms at 10^6 rows and 2.2 ms at 10^7, one of 10,000, out of three partitions, 3.3 ms and 6.8 ms, most of it
+//! DuckDB's plan and scan for each partition (`tests/cost.rs` repeats it). Appending and sorting together move 0.9
+//! million rows a second. One flat table was tried (it grows slower with its size), and Parquet partitions (6 to 9
+//! ms a page, and a protocol of their own for files that appear and vanish).
 //!
 //! A damaged file is found, not served. DuckDB has a checksum for each block of 256 KiB, for its headers and for each
 //! entry of its log, and compares it when the block comes from the disk. A block of rows ends with a checksum of its own.
